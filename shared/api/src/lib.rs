@@ -18,6 +18,14 @@ pub fn scope_of(path: &str) -> Option<&'static str> {
 
 /// Generated modules refer to each other by this path; use the names below.
 mod chit {
+    /// Packages under `metering`.
+    pub mod metering {
+        /// Package `chit.metering.v1`.
+        #[allow(missing_docs, clippy::all, reason = "generated; documented in its .proto")]
+        pub mod v1 {
+            include!("gen/chit.metering.v1.rs");
+        }
+    }
     /// Packages under `pricing`.
     pub mod pricing {
         /// Package `chit.pricing.v1`.
@@ -44,6 +52,7 @@ mod chit {
     }
 }
 
+pub use chit::metering;
 pub use chit::pricing;
 pub use chit::r#type as types;
 pub use chit::wallet;

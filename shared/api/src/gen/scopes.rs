@@ -2,6 +2,21 @@
 
 /// The scope each rpc needs, by path and in order of paths.
 pub static SCOPES: &[(&str, &str)] = &[
+    ("/chit.metering.v1.MeteringService/Authorize", "metering.write"),
+    ("/chit.metering.v1.MeteringService/BatchMeterEvents", "metering.write"),
+    ("/chit.metering.v1.MeteringService/ChargeParkedEvent", "metering.admin"),
+    ("/chit.metering.v1.MeteringService/ExplainEvent", "metering.read"),
+    ("/chit.metering.v1.MeteringService/GetEvent", "metering.read"),
+    ("/chit.metering.v1.MeteringService/GetUsageSummary", "metering.read"),
+    ("/chit.metering.v1.MeteringService/ListEvents", "metering.read"),
+    ("/chit.metering.v1.MeteringService/ListParkedEvents", "metering.read"),
+    ("/chit.metering.v1.MeteringService/MeterEvent", "metering.write"),
+    ("/chit.metering.v1.MeteringService/QueryUsage", "metering.read"),
+    ("/chit.metering.v1.MeteringService/ReverseEvent", "metering.admin"),
+    ("/chit.metering.v1.MeteringService/Settle", "metering.write"),
+    ("/chit.metering.v1.MeteringService/StreamMeterEvents", "metering.write"),
+    ("/chit.metering.v1.MeteringService/TailEvents", "metering.read"),
+    ("/chit.metering.v1.MeteringService/Void", "metering.write"),
     ("/chit.pricing.v1.PricingService/AssignPriceBook", "pricing.publish"),
     ("/chit.pricing.v1.PricingService/CreatePriceBook", "pricing.write"),
     ("/chit.pricing.v1.PricingService/DraftVersion", "pricing.write"),
