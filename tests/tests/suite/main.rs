@@ -1,0 +1,3 @@
+//! The repository's rules, the whole system end to end, and its faults.
+
+mod tidy;
