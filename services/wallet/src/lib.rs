@@ -1,1 +1,3 @@
-//! chit-wallet
+//! Wallets: grants, holds and a ledger that can be trusted.
+
+pub mod domain;
