@@ -30,8 +30,8 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// Everything is NOT_SERVING until it was asked.
-    pub(crate) async fn new(services: &[Service]) -> Self {
+    /// Call `not_serving` next: everything is NOT_SERVING until it was asked.
+    pub(crate) fn new(services: &[Service]) -> Self {
         let watched = services.iter().map(|service| Watched {
             names: [service.name]
                 .iter()
@@ -40,12 +40,10 @@ impl Health {
                 .collect(),
             readiness: service.readiness.clone(),
         });
-        let health = Self {
+        Self {
             reporter: HealthReporter::new(),
             watched: Arc::new(watched.collect()),
-        };
-        health.not_serving().await;
-        health
+        }
     }
 
     /// Asks each service until `shutdown`.

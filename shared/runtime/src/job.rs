@@ -188,11 +188,22 @@ mod tests {
         assert_eq!(jittered(Duration::ZERO), Duration::ZERO);
     }
 
-    #[tokio::test(start_paused = true)]
+    /// Waits until `count` reaches `least`; fails after ten seconds.
+    async fn reaches(count: &AtomicUsize, least: usize) {
+        let reached = async {
+            while count.load(Ordering::SeqCst) < least {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(10), reached).await;
+        in_time.expect("the count is reached");
+    }
+
+    #[tokio::test]
     async fn a_job_runs_at_once_then_by_interval_and_survives_failures_and_panics() {
         let rounds = Arc::new(AtomicUsize::new(0));
         let seen = rounds.clone();
-        let job = Job::every("test", Duration::from_secs(10), move |_| {
+        let job = Job::every("test", Duration::from_millis(5), move |_| {
             let round = seen.fetch_add(1, Ordering::SeqCst);
             assert!(round != 1, "planted panic");
             async move {
@@ -204,44 +215,45 @@ mod tests {
             }
         });
         let mut jobs = Jobs::start(vec![job]);
-        // Rounds 0 and 1 at once, 2 and 3 after back-off of 0.1 and 0.2 seconds, 4 about ten seconds later.
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        assert_eq!(rounds.load(Ordering::SeqCst), 4);
-        tokio::time::sleep(Duration::from_secs(8)).await;
-        assert_eq!(rounds.load(Ordering::SeqCst), 5);
+        reaches(&rounds, 6).await;
         jobs.stop().await;
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(rounds.load(Ordering::SeqCst), 5);
+        let stopped_at = rounds.load(Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        assert_eq!(rounds.load(Ordering::SeqCst), stopped_at);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_task_that_fails_is_started_again_and_one_that_ends_is_not() {
         let starts = Arc::new(AtomicUsize::new(0));
         let seen = starts.clone();
         let job = Job::task("follower", move |_| {
             let start = seen.fetch_add(1, Ordering::SeqCst);
-            async move { if start < 2 { Err("planted") } else { Ok(()) } }
+            async move { if start < 1 { Err("planted") } else { Ok(()) } }
         });
         let mut jobs = Jobs::start(vec![job]);
-        tokio::time::sleep(Duration::from_secs(600)).await;
-        assert_eq!(starts.load(Ordering::SeqCst), 3);
+        reaches(&starts, 2).await;
+        assert!(jobs.running.join_next().await.is_some(), "the job ends by itself");
+        assert_eq!(starts.load(Ordering::SeqCst), 2);
         jobs.stop().await;
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_stop_waits_for_the_round_that_runs() {
         let finished = Arc::new(AtomicUsize::new(0));
+        let (started, mut has_started) = tokio::sync::mpsc::channel(1);
         let seen = finished.clone();
-        let job = Job::every("slow", Duration::from_secs(1), move |_| {
-            let seen = seen.clone();
+        let job = Job::every("slow", Duration::from_secs(1), move |shutdown| {
+            let (seen, started) = (seen.clone(), started.clone());
             async move {
-                tokio::time::sleep(Duration::from_secs(3)).await;
+                started.send(()).await.map_err(|error| error.to_string())?;
+                shutdown.cancelled().await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
                 seen.fetch_add(1, Ordering::SeqCst);
                 Ok::<_, String>(Next::AtOnce)
             }
         });
         let mut jobs = Jobs::start(vec![job]);
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        has_started.recv().await.expect("a round begins");
         jobs.stop().await;
         assert_eq!(finished.load(Ordering::SeqCst), 1);
     }

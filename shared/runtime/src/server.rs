@@ -83,7 +83,8 @@ pub async fn serve(
 ) -> Result<(), RuntimeError> {
     check_address(&listener, &options.identity)?;
     check_names(&services)?;
-    let health = Health::new(&services).await;
+    let health = Health::new(&services);
+    health.not_serving().await;
     let drain = Drain::new();
     let edge = EdgeLayer::new(options.identity.clone(), drain.clone());
     let server = edge.layer(routes(&services, &health)?.prepare());
