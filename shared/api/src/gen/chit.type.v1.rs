@@ -480,6 +480,8 @@ pub enum ErrorReason {
     AdjustmentTooLarge = 49,
     /// ALREADY_EXISTS: the renewal's old grant was renewed before under another key. Facts: `grant`.
     AlreadyRenewed = 50,
+    /// FAILED_PRECONDITION: a balance would leave the range of an amount.
+    BalanceOverflow = 51,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -539,6 +541,7 @@ impl ErrorReason {
             Self::Unauthenticated => "ERROR_REASON_UNAUTHENTICATED",
             Self::AdjustmentTooLarge => "ERROR_REASON_ADJUSTMENT_TOO_LARGE",
             Self::AlreadyRenewed => "ERROR_REASON_ALREADY_RENEWED",
+            Self::BalanceOverflow => "ERROR_REASON_BALANCE_OVERFLOW",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -595,6 +598,7 @@ impl ErrorReason {
             "ERROR_REASON_UNAUTHENTICATED" => Some(Self::Unauthenticated),
             "ERROR_REASON_ADJUSTMENT_TOO_LARGE" => Some(Self::AdjustmentTooLarge),
             "ERROR_REASON_ALREADY_RENEWED" => Some(Self::AlreadyRenewed),
+            "ERROR_REASON_BALANCE_OVERFLOW" => Some(Self::BalanceOverflow),
             _ => None,
         }
     }
