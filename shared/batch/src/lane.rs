@@ -112,7 +112,10 @@ impl<W: Worker> Runner<W> {
             .into_iter()
             .map(|entry| (entry.item, Some(entry.reply)))
             .unzip();
-        let mut parts = vec![0..items.len()];
+        let mut parts = Vec::from([Range {
+            start: 0,
+            end: items.len(),
+        }]);
         while let Some(part) = parts.pop() {
             match self.settle(&items[part.clone()]).await {
                 End::Answered(answers) => {
