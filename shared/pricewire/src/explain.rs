@@ -1,10 +1,10 @@
 //! Explanations of prices and costs.
 
 use chit_api::pricing::v1 as proto;
-use chit_api::types::v1 as types;
 use chit_pricebook::{ChargeKind, CostAnswer, CostLine, Explanation, Step};
+use chit_rpc::{cost_to_proto, credits_to_proto};
 
-use crate::amounts::{credits_to_proto, tokens_to_proto};
+use crate::amounts::tokens_to_proto;
 use crate::rules::rounding_to_proto;
 
 /// A price's explanation as sent.
@@ -39,10 +39,7 @@ pub fn cost_answer_to_proto(answer: &CostAnswer) -> proto::ProviderCostExplanati
         model: answer.model.clone(),
         table_version: i32::try_from(answer.table_version).unwrap_or(i32::MAX),
         lines: answer.lines.iter().map(line).collect(),
-        cost: answer.cost.map(|cost| types::Cost {
-            currency_code: answer.currency.clone(),
-            amount: cost.to_string(),
-        }),
+        cost: answer.cost.map(|cost| cost_to_proto(&answer.currency, cost)),
         missing: answer.missing.clone(),
     }
 }

@@ -4,10 +4,10 @@ use chit_api::pricing::v1 as proto;
 use chit_pricebook::Replica;
 use proto::follow_price_books_response::Change;
 
-use crate::faults::Faults;
 use crate::resources::{
     assignment_from_proto, book_from_proto, cost_table_from_proto, event_type_from_proto, version_from_proto,
 };
+use chit_rpc::Violations;
 
 /// A change that our own service should never have sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,40 +21,40 @@ pub struct WireError {
 
 /// Puts one change into a replica. Applying the same change twice is applying it once.
 pub fn apply(replica: &mut Replica, change: Change) -> Result<(), WireError> {
-    let mut faults = Faults::default();
+    let mut violations = Violations::new();
     let resource = resource_key(&change);
     match change {
         Change::EventType(event_type) => replica.put_event_type(event_type_from_proto(event_type)),
         Change::PriceBook(book) => {
-            if let Some(book) = book_from_proto(book, &mut faults) {
+            if let Some(book) = book_from_proto(book, &mut violations) {
                 replica.put_book(book);
             }
         }
         Change::Version(version) => {
-            if let Some(version) = version_from_proto(&version, &mut faults) {
+            if let Some(version) = version_from_proto(&version, &mut violations) {
                 replica.put_version(version);
             }
         }
         Change::Assignment(assignment) => {
-            replica.put_assignment(assignment_from_proto(assignment, &mut faults));
+            replica.put_assignment(assignment_from_proto(assignment, &mut violations));
         }
         Change::ProviderCostTable(table) => {
-            if let Some(table) = cost_table_from_proto(&table, &mut faults) {
+            if let Some(table) = cost_table_from_proto(&table, &mut violations) {
                 replica.put_cost_table(table);
             }
         }
     }
+    let faults: Vec<String> = violations
+        .into_list()
+        .iter()
+        .map(|violation| format!("{} {}", violation.field, violation.description))
+        .collect();
     if faults.is_empty() {
         return Ok(());
     }
-    let described: Vec<String> = faults
-        .0
-        .iter()
-        .map(|fault| format!("{} {}", fault.field, fault.description))
-        .collect();
     Err(WireError {
         resource,
-        faults: described.join("; "),
+        faults: faults.join("; "),
     })
 }
 

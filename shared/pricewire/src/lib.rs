@@ -2,22 +2,17 @@
 //! the pricing service and metering share, so that a replica built from the stream prices as the service
 //! does.
 //!
-//! From the contract: `…_from_proto` collects every fault into [`Faults`]. To it: `…_to_proto`. What
+//! From the contract: `…_from_proto` collects every fault into `chit_rpc::Violations`. To it: `…_to_proto`. What
 //! [`apply`] reads comes from our own service and is trusted to be whole; a fault there is an error.
 
 pub mod amounts;
 pub mod explain;
-pub mod faults;
 pub mod follow;
 pub mod resources;
 pub mod rules;
 
-pub use amounts::{
-    check_dimensions, check_name, credits_from_proto, credits_to_proto, quantity_from_proto,
-    timestamp_from_proto, timestamp_to_proto, tokens_from_proto, tokens_to_proto,
-};
+pub use amounts::{check_dimensions, check_name, quantity_from_proto, tokens_from_proto, tokens_to_proto};
 pub use explain::{cost_answer_to_proto, explanation_to_proto};
-pub use faults::{Fault, Faults};
 pub use follow::{WireError, apply, resource_key};
 pub use resources::{
     assignment_from_proto, assignment_to_proto, book_from_proto, cost_table_from_proto, cost_table_to_proto,

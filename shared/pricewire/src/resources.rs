@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use chit_api::pricing::v1 as proto;
 use chit_pricebook::{
-    Assignment, Book, CostTable, EventType, ModelCost, Pool, PriceBookVersion, ProviderPrice, VersionHeader,
+    Assignment, Book, CostTable, EventType, ModelCost, Pool, PriceBookVersion, VersionHeader,
 };
+use chit_rpc::{Violations, timestamp_to_proto};
 use chit_types::{IdKind, PublicId, Timestamp};
 
-use crate::amounts::{timestamp_from_proto, timestamp_to_proto};
-use crate::faults::Faults;
+use crate::amounts::{optional, read};
 use crate::rules::rule_from_proto;
 
 /// An event type, its times left out.
@@ -25,8 +25,12 @@ pub fn event_type_from_proto(event_type: proto::EventType) -> EventType {
 }
 
 /// A book, what is counted in it left out.
-pub fn book_from_proto(book: proto::PriceBook, faults: &mut Faults) -> Option<Book> {
-    let id = faults.take("price_book.id", PublicId::parse(IdKind::PriceBook, &book.id))?;
+pub fn book_from_proto(book: proto::PriceBook, violations: &mut Violations) -> Option<Book> {
+    let id = read(
+        violations,
+        "price_book.id",
+        PublicId::parse(IdKind::PriceBook, &book.id),
+    )?;
     Some(Book {
         id,
         name: book.name,
@@ -38,36 +42,39 @@ pub fn book_from_proto(book: proto::PriceBook, faults: &mut Faults) -> Option<Bo
 /// A published version with its rules.
 pub fn version_from_proto(
     version: &proto::PriceBookVersion,
-    faults: &mut Faults,
+    violations: &mut Violations,
 ) -> Option<Arc<PriceBookVersion>> {
-    let id = faults.take("version.id", PublicId::parse(IdKind::PriceVersion, &version.id));
-    let number = faults.take("version.number", u32::try_from(version.number));
+    let id = read(
+        violations,
+        "version.id",
+        PublicId::parse(IdKind::PriceVersion, &version.id),
+    );
+    let number = read(violations, "version.number", u32::try_from(version.number));
     let rules: Vec<_> = version
         .rules
         .iter()
         .enumerate()
-        .map(|(place, rule)| rule_from_proto(rule, &format!("rules[{place}]"), faults))
+        .map(|(place, rule)| {
+            violations.within(&format!("rules[{place}]"), |within| rule_from_proto(rule, within))
+        })
         .collect();
     let header = VersionHeader {
         id: id?,
         book: version.price_book.clone(),
         number: number?,
         unit: version.unit.clone(),
-        effective_at: effective_at(version.effective_at.as_ref(), "version.effective_at", faults),
+        effective_at: effective_at(version.effective_at.as_ref(), "version.effective_at", violations),
     };
-    Some(Arc::new(PriceBookVersion::new(
-        header,
-        rules.into_iter().collect::<Option<_>>()?,
-    )))
+    Some(Arc::new(PriceBookVersion::new(header, rules)))
 }
 
 /// A unit's assignment to a book.
-pub fn assignment_from_proto(assignment: proto::Assignment, faults: &mut Faults) -> Assignment {
+pub fn assignment_from_proto(assignment: proto::Assignment, violations: &mut Violations) -> Assignment {
     Assignment {
         effective_at: effective_at(
             assignment.effective_at.as_ref(),
             "assignment.effective_at",
-            faults,
+            violations,
         ),
         unit: assignment.unit,
         book: assignment.price_book,
@@ -89,13 +96,17 @@ pub fn assignment_to_proto(assignment: &Assignment) -> proto::Assignment {
 /// A cost table with its models.
 pub fn cost_table_from_proto(
     table: &proto::ProviderCostTable,
-    faults: &mut Faults,
+    violations: &mut Violations,
 ) -> Option<Arc<CostTable>> {
-    let version = faults.take("provider_cost_table.version", u32::try_from(table.version));
+    let version = read(
+        violations,
+        "provider_cost_table.version",
+        u32::try_from(table.version),
+    );
     let models: BTreeMap<String, ModelCost> = table
         .costs
         .iter()
-        .map(|cost| (cost.model.clone(), model_cost_from_proto(cost, faults)))
+        .map(|cost| (cost.model.clone(), model_cost_from_proto(cost, violations)))
         .collect();
     Some(Arc::new(CostTable {
         version: version?,
@@ -103,7 +114,7 @@ pub fn cost_table_from_proto(
         effective_at: effective_at(
             table.effective_at.as_ref(),
             "provider_cost_table.effective_at",
-            faults,
+            violations,
         ),
         models,
     }))
@@ -127,7 +138,7 @@ pub fn cost_table_to_proto(table: &CostTable) -> proto::ProviderCostTable {
 }
 
 /// What one model costs.
-pub fn model_cost_from_proto(cost: &proto::ProviderCost, faults: &mut Faults) -> ModelCost {
+pub fn model_cost_from_proto(cost: &proto::ProviderCost, violations: &mut Violations) -> ModelCost {
     let by_pool = [
         &cost.input,
         &cost.cache_read,
@@ -137,13 +148,8 @@ pub fn model_cost_from_proto(cost: &proto::ProviderCost, faults: &mut Faults) ->
         &cost.audio,
         &cost.images,
     ];
-    let per_million = std::array::from_fn(|index| -> Option<ProviderPrice> {
-        let text = by_pool[index];
-        if text.is_empty() {
-            return None;
-        }
-        faults.take(Pool::ALL[index].word(), text.parse())
-    });
+    let per_million =
+        std::array::from_fn(|index| optional(Pool::ALL[index].word(), by_pool[index], violations));
     ModelCost {
         provider: cost.provider.clone(),
         mode: cost.mode.clone(),
@@ -177,8 +183,14 @@ pub fn model_cost_to_proto(model: &str, cost: &ModelCost) -> proto::ProviderCost
 }
 
 /// Unset means for all time.
-fn effective_at(time: Option<&prost_types::Timestamp>, field: &str, faults: &mut Faults) -> Timestamp {
-    timestamp_from_proto(time, field, faults).unwrap_or(Timestamp::EPOCH)
+fn effective_at(
+    time: Option<&prost_types::Timestamp>,
+    field: &str,
+    violations: &mut Violations,
+) -> Timestamp {
+    violations
+        .optional_timestamp(field, time)
+        .unwrap_or(Timestamp::EPOCH)
 }
 
 fn number(number: u32) -> i32 {

@@ -1,43 +1,34 @@
 //! Rules and their charges.
 
-use std::str::FromStr;
-
 use chit_api::pricing::v1 as proto;
 use chit_pricebook::rule::{DIMENSIONS_PER_RULE, FINEST_STEP};
-use chit_pricebook::{Charge, Pool, RangeError, Rule, Tier, TierMode, TokenPrices, UnitPrice};
+use chit_pricebook::{Charge, Pool, Rule, Tier, TierMode, TokenPrices, UnitPrice};
+use chit_rpc::{AmountRange, Violations, credits_to_proto};
 use chit_types::{Credits, Rounding};
 
-use crate::amounts::{check_dimensions, check_name, credits_from_proto, credits_to_proto};
-use crate::faults::Faults;
+use crate::amounts::{check_dimensions, check_name, optional};
 
-/// A rule, where each of its fields is well formed; ties and tiers are checked whole at publish.
-pub fn rule_from_proto(rule: &proto::PriceRule, field: &str, faults: &mut Faults) -> Option<Rule> {
-    let at = |name: &str| format!("{field}.{name}");
-    let before = faults.0.len();
-    check_name(&rule.id, &at("id"), faults);
-    check_name(&rule.event_type, &at("event_type"), faults);
-    check_dimensions(&rule.dimensions, DIMENSIONS_PER_RULE, &at("dimensions"), faults);
-    let charge = charge_from_proto(rule.charge.as_ref(), field, faults);
-    let minimum = credits_from_proto(rule.minimum.as_ref(), &at("minimum"), faults);
-    let maximum = credits_from_proto(rule.maximum.as_ref(), &at("maximum"), faults);
-    let rounding = rounding_from_proto(rule.rounding, &at("rounding"), faults);
-    let step = credits_from_proto(rule.rounding_step.as_ref(), &at("rounding_step"), faults);
-    if step.is_some_and(Credits::is_zero) {
-        faults.add(&at("rounding_step"), "is zero; leave it out for the finest step");
-    }
-    if faults.0.len() > before {
-        return None;
-    }
-    Some(Rule {
+/// A rule, each field checked by itself; ties and tiers are checked whole at publish.
+pub fn rule_from_proto(rule: &proto::PriceRule, violations: &mut Violations) -> Rule {
+    check_name(&rule.id, "id", violations);
+    check_name(&rule.event_type, "event_type", violations);
+    check_dimensions(&rule.dimensions, DIMENSIONS_PER_RULE, "dimensions", violations);
+    let bound = AmountRange::ZeroOrMore;
+    let step = violations.optional_credits(
+        "rounding_step",
+        rule.rounding_step.as_ref(),
+        AmountRange::AboveZero,
+    );
+    Rule {
         id: rule.id.clone(),
         event_type: rule.event_type.clone(),
         dimensions: rule.dimensions.clone(),
-        charge: charge?,
-        minimum,
-        maximum,
-        rounding: rounding?,
+        charge: charge_from_proto(rule.charge.as_ref(), violations),
+        minimum: violations.optional_credits("minimum", rule.minimum.as_ref(), bound),
+        maximum: violations.optional_credits("maximum", rule.maximum.as_ref(), bound),
+        rounding: rounding_from_proto(violations.enumeration("rounding", rule.rounding)),
         step: step.unwrap_or(FINEST_STEP),
-    })
+    }
 }
 
 /// A rule as sent.
@@ -66,94 +57,73 @@ pub const fn rounding_to_proto(rounding: Rounding) -> proto::RoundingMode {
     }
 }
 
-fn rounding_from_proto(number: i32, field: &str, faults: &mut Faults) -> Option<Rounding> {
-    match proto::RoundingMode::try_from(number) {
-        Ok(proto::RoundingMode::Unspecified | proto::RoundingMode::Up) => Some(Rounding::Up),
-        Ok(proto::RoundingMode::Down) => Some(Rounding::Down),
-        Ok(proto::RoundingMode::HalfUp) => Some(Rounding::HalfUp),
-        Ok(proto::RoundingMode::HalfEven) => Some(Rounding::HalfEven),
-        Err(_) => {
-            faults.add(field, format!("{number} is not a rounding mode"));
-            None
-        }
+const fn rounding_from_proto(rounding: proto::RoundingMode) -> Rounding {
+    match rounding {
+        proto::RoundingMode::Unspecified | proto::RoundingMode::Up => Rounding::Up,
+        proto::RoundingMode::Down => Rounding::Down,
+        proto::RoundingMode::HalfUp => Rounding::HalfUp,
+        proto::RoundingMode::HalfEven => Rounding::HalfEven,
     }
 }
 
-fn charge_from_proto(
-    charge: Option<&proto::price_rule::Charge>,
-    field: &str,
-    faults: &mut Faults,
-) -> Option<Charge> {
+fn charge_from_proto(charge: Option<&proto::price_rule::Charge>, violations: &mut Violations) -> Charge {
     use proto::price_rule::Charge as Sent;
     match charge {
         None => {
-            faults.add(&format!("{field}.charge"), "is not set");
-            None
-        }
-        Some(Sent::Flat(flat)) => {
-            let field = format!("{field}.flat.amount");
-            if flat.amount.is_none() {
-                faults.add(&field, "is not set; an explicit 0 is a price");
+            violations.field("charge", "is missing");
+            Charge::Flat {
+                amount: Credits::ZERO,
             }
-            let amount = credits_from_proto(flat.amount.as_ref(), &field, faults)?;
-            Some(Charge::Flat { amount })
         }
+        Some(Sent::Flat(flat)) => Charge::Flat {
+            amount: violations.credits("flat.amount", flat.amount.as_ref(), AmountRange::ZeroOrMore),
+        },
         Some(Sent::PerUnit(per_unit)) => {
-            let price = required(&per_unit.price, &format!("{field}.per_unit.price"), faults)?;
-            Some(Charge::PerUnit { price })
+            if per_unit.price.is_empty() {
+                violations.field("per_unit.price", "is missing; an explicit 0 is a price");
+            }
+            let price = optional("per_unit.price", &per_unit.price, violations);
+            Charge::PerUnit {
+                price: price.unwrap_or(UnitPrice::ZERO),
+            }
         }
-        Some(Sent::Tiered(tiered)) => tiered_from_proto(tiered, &format!("{field}.tiered"), faults),
-        Some(Sent::Tokens(tokens)) => {
-            let per_1k = token_prices_from_proto(tokens, &format!("{field}.tokens"), faults);
-            Some(Charge::Tokens { per_1k })
-        }
+        Some(Sent::Tiered(tiered)) => violations.within("tiered", |within| tiered_from_proto(tiered, within)),
+        Some(Sent::Tokens(tokens)) => Charge::Tokens {
+            per_1k: violations.within("tokens", |within| token_prices_from_proto(tokens, within)),
+        },
     }
 }
 
-fn tiered_from_proto(tiered: &proto::TieredCharge, field: &str, faults: &mut Faults) -> Option<Charge> {
-    let mode = match proto::TierMode::try_from(tiered.mode) {
-        Ok(proto::TierMode::Unspecified | proto::TierMode::Graduated) => Some(TierMode::Graduated),
-        Ok(proto::TierMode::Volume) => Some(TierMode::Volume),
-        Err(_) => {
-            faults.add(
-                &format!("{field}.mode"),
-                format!("{} is not a tier mode", tiered.mode),
-            );
-            None
-        }
+fn tiered_from_proto(tiered: &proto::TieredCharge, violations: &mut Violations) -> Charge {
+    let mode = match violations.enumeration("mode", tiered.mode) {
+        proto::TierMode::Unspecified | proto::TierMode::Graduated => TierMode::Graduated,
+        proto::TierMode::Volume => TierMode::Volume,
     };
-    if proto::TierScope::try_from(tiered.scope).is_err() {
-        faults.add(
-            &format!("{field}.scope"),
-            format!("{} is not a tier scope", tiered.scope),
-        );
+    match violations.enumeration("scope", tiered.scope) {
+        proto::TierScope::Unspecified | proto::TierScope::Event => {}
     }
-    let tiers = tiered
-        .tiers
-        .iter()
-        .enumerate()
-        .map(|(place, tier)| tier_from_proto(tier, &format!("{field}.tiers[{place}]"), faults))
+    let tiers = tiered.tiers.iter().enumerate();
+    let tiers = tiers
+        .map(|(place, tier)| {
+            violations.within(&format!("tiers[{place}]"), |within| tier_from_proto(tier, within))
+        })
         .collect();
-    Some(Charge::Tiered { mode: mode?, tiers })
+    Charge::Tiered { mode, tiers }
 }
 
-fn tier_from_proto(tier: &proto::PriceTier, field: &str, faults: &mut Faults) -> Tier {
-    let price: Option<UnitPrice> = optional(&tier.price, &format!("{field}.price"), faults);
-    let flat_fee = credits_from_proto(tier.flat_fee.as_ref(), &format!("{field}.flat_fee"), faults);
+fn tier_from_proto(tier: &proto::PriceTier, violations: &mut Violations) -> Tier {
     if tier.price.is_empty() && tier.flat_fee.is_none() {
-        faults.add(
-            field,
-            "has neither a price nor a flat_fee; an explicit 0 is a price",
-        );
+        violations.field("price", "is missing and flat_fee too; an explicit 0 is a price");
     }
+    let flat_fee = violations.optional_credits("flat_fee", tier.flat_fee.as_ref(), AmountRange::ZeroOrMore);
     Tier {
-        up_to: optional(&tier.up_to, &format!("{field}.up_to"), faults),
-        price: price.unwrap_or(UnitPrice::ZERO),
+        up_to: optional("up_to", &tier.up_to, violations),
+        price: optional("price", &tier.price, violations).unwrap_or(UnitPrice::ZERO),
         flat_fee: flat_fee.unwrap_or(Credits::ZERO),
     }
 }
 
-fn token_prices_from_proto(charge: &proto::TokenCharge, field: &str, faults: &mut Faults) -> TokenPrices {
+fn token_prices_from_proto(charge: &proto::TokenCharge, violations: &mut Violations) -> TokenPrices {
     let by_pool = [
         &charge.input_per_1k,
         &charge.cache_read_per_1k,
@@ -164,24 +134,10 @@ fn token_prices_from_proto(charge: &proto::TokenCharge, field: &str, faults: &mu
         &charge.images_per_1k,
     ];
     let prices = std::array::from_fn(|index| {
-        let name = Pool::ALL[index].word();
-        optional(by_pool[index], &format!("{field}.{name}_per_1k"), faults)
+        let field = format!("{}_per_1k", Pool::ALL[index].word());
+        optional(&field, by_pool[index], violations)
     });
     TokenPrices::from_array(prices)
-}
-
-fn optional<T: FromStr<Err = RangeError>>(text: &str, field: &str, faults: &mut Faults) -> Option<T> {
-    if text.is_empty() {
-        return None;
-    }
-    faults.take(field, text.parse())
-}
-
-fn required<T: FromStr<Err = RangeError>>(text: &str, field: &str, faults: &mut Faults) -> Option<T> {
-    if text.is_empty() {
-        faults.add(field, "is not set; an explicit 0 is a price");
-    }
-    optional(text, field, faults)
 }
 
 fn charge_to_proto(charge: &Charge) -> proto::price_rule::Charge {
