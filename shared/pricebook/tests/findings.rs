@@ -1,5 +1,7 @@
 //! What publishing refuses, each with the field that says so.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
 use chit_pricebook::{Charge, Rule, Tier, TierMode, TokenPrices, UnitPrice, validate};
 use chit_types::Credits;
 

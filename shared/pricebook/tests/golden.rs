@@ -1,4 +1,6 @@
 //! `golden.csv`: priced examples that finance can read and check by hand. A change of any is a change of
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 //! what customers pay.
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! What holds for every price, on random rules and usages.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+
 use std::collections::BTreeMap;
 
 use chit_pricebook::{

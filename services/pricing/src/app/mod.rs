@@ -11,7 +11,7 @@ mod versions;
 
 use std::sync::Arc;
 
-use chit_store::StoreError;
+use chit_store::{Failure, StoreError, classify};
 use chit_types::{Clock, Fingerprint, IdKind, IdSource, PublicId, Shard, Timestamp};
 use tokio::sync::watch;
 
@@ -50,9 +50,21 @@ pub enum Fault {
         /// Everything that is wrong with it.
         faults: Vec<String>,
     },
-    /// The database failed.
+    /// The database is away: the same call may succeed again.
+    #[error("the database is away: {0}")]
+    Away(StoreError),
+    /// The database failed in a way that is a fault of ours.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Broken(StoreError),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match classify(&error) {
+            Failure::Transient | Failure::ConnectionLost => Fault::Away(error),
+            Failure::Permanent | Failure::Constraint(_) => Fault::Broken(error),
+        }
+    }
 }
 
 /// What a write answers.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use chit_api::types::v1::ErrorReason;
 use chit_pricebook::PriceError;
 use chit_rpc::{RpcError, Violation, error, internal, refuse};
-use chit_store::{Failure, StoreError, classify};
 use tonic::{Code, Status};
 
 use crate::app::Fault;
@@ -26,23 +25,17 @@ pub fn refused(fault: Fault) -> Status {
                 .violations(violations)
                 .into()
         }
-        Fault::Store(error) => of_store(&error),
+        Fault::Away(error) => {
+            tracing::warn!("pricing's database is away: {error}");
+            away().into()
+        }
+        Fault::Broken(error) => internal(error),
     }
 }
 
-fn of_store(error: &StoreError) -> Status {
-    match classify(error) {
-        Failure::Transient | Failure::ConnectionLost => {
-            tracing::warn!("pricing's database is away: {error}");
-            refuse(
-                ErrorReason::DependencyUnavailable,
-                "the database is away; repeat with the same key",
-            )
-            .retry_after(RETRY_AFTER)
-            .into()
-        }
-        Failure::Permanent | Failure::Constraint(_) => internal(error),
-    }
+fn away() -> RpcError {
+    let text = "the database is away; repeat with the same key";
+    refuse(ErrorReason::DependencyUnavailable, text).retry_after(RETRY_AFTER)
 }
 
 fn of_refusal(refusal: &Refusal) -> RpcError {

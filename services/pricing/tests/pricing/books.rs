@@ -6,16 +6,14 @@ use chit_rpc::timestamp_to_proto;
 use tonic::Code;
 
 use crate::world::{
-    START, World, as_tenant, assign, create, draft, event_type, flat, on_both_engines, publish, question,
-    refused, with,
+    Client, START, World, as_tenant, assign, create, draft, event_type, flat, on_both_engines, publish,
+    question, refused, with,
 };
 
 #[tokio::test]
-async fn an_event_type_is_declared_replaced_and_listed_in_order() {
+async fn an_event_type_is_declared_and_replaced() {
     on_both_engines("event_types", async |mut world: World| {
-        for name in ["b", "a", "B", "c"] {
-            world.declare(name).await;
-        }
+        world.declare("a").await;
         let mut replaced = event_type("a");
         replaced.display_name = "A".to_string();
         let put = proto::PutEventTypeRequest {
@@ -54,7 +52,16 @@ async fn an_event_type_is_declared_replaced_and_listed_in_order() {
         assert_eq!(stored.created_at, Some(timestamp_to_proto(START)));
         let later = START + std::time::Duration::from_secs(5);
         assert_eq!(stored.updated_at, Some(timestamp_to_proto(later)));
+    })
+    .await;
+}
 
+#[tokio::test]
+async fn event_types_are_listed_in_order_of_bytes() {
+    on_both_engines("event_type_list", async |mut world: World| {
+        for name in ["b", "a", "B", "c"] {
+            world.declare(name).await;
+        }
         let mut names = Vec::new();
         let mut page_token = String::new();
         loop {
@@ -75,16 +82,11 @@ async fn an_event_type_is_declared_replaced_and_listed_in_order() {
 }
 
 #[tokio::test]
-async fn a_version_is_drafted_edited_published_and_then_never_changes() {
-    on_both_engines("versions", async |mut world: World| {
+async fn a_draft_is_edited_by_revision_until_it_is_published() {
+    on_both_engines("drafts", async |mut world: World| {
         world.declare("image").await;
         world.create("main").await;
-        let first = world
-            .client
-            .draft_version(draft("main", vec![flat("r", "image", 4)]))
-            .await
-            .unwrap();
-        let first = first.into_inner().version.unwrap();
+        let first = world.draft("main", flat("r", "image", 4)).await;
         assert_eq!((first.number, first.revision), (1, 1));
         let mut edit = draft("main", vec![flat("r", "image", 5)]);
         edit.expected_revision = 1;
@@ -93,9 +95,8 @@ async fn a_version_is_drafted_edited_published_and_then_never_changes() {
             .draft_version(edit.clone())
             .await
             .unwrap()
-            .into_inner()
-            .version
-            .unwrap();
+            .into_inner();
+        let edited = edited.version.unwrap();
         assert_eq!(
             (edited.number, edited.revision, edited.id.clone()),
             (1, 2, first.id)
@@ -103,7 +104,7 @@ async fn a_version_is_drafted_edited_published_and_then_never_changes() {
         assert!(
             world
                 .client
-                .draft_version(edit)
+                .draft_version(edit.clone())
                 .await
                 .unwrap()
                 .into_inner()
@@ -112,47 +113,58 @@ async fn a_version_is_drafted_edited_published_and_then_never_changes() {
 
         let mut stale = publish("main", 1);
         stale.expected_revision = 1;
-        let conflict = refused(world.client.publish_version(stale).await);
-        assert_eq!(
-            (conflict.reason, conflict.code),
-            (ErrorReason::VersionConflict, Code::Aborted)
-        );
-        assert_eq!(conflict.facts["version"], "2");
+        edit.idempotency_key = "stale".to_string();
+        for conflict in [
+            refused(world.client.publish_version(stale).await),
+            refused(world.client.draft_version(edit).await),
+        ] {
+            assert_eq!(
+                (conflict.reason, conflict.code),
+                (ErrorReason::VersionConflict, Code::Aborted)
+            );
+            assert_eq!(conflict.facts["version"], "2");
+        }
+    })
+    .await;
+}
 
-        let published = world
+#[tokio::test]
+async fn a_published_version_never_changes() {
+    on_both_engines("published", async |mut world: World| {
+        world.declare("image").await;
+        world.create("main").await;
+        world.draft("main", flat("r", "image", 5)).await;
+        let answer = world
             .client
             .publish_version(publish("main", 1))
             .await
             .unwrap()
             .into_inner();
-        assert_eq!(
-            published.version.as_ref().unwrap().state,
-            proto::VersionState::Published as i32
-        );
-        assert_eq!(
-            published.version.unwrap().effective_at,
-            Some(timestamp_to_proto(START))
-        );
-        assert!(
-            world
-                .client
-                .publish_version(publish("main", 1))
-                .await
-                .unwrap()
-                .into_inner()
-                .replayed
-        );
-        let mut again = publish("main", 1);
-        again.idempotency_key = "other".to_string();
-        let refusal = refused(world.client.publish_version(again).await);
-        assert_eq!(refusal.reason, ErrorReason::VersionPublished);
-
-        let second = world
+        let published = answer.version.unwrap();
+        assert_eq!(published.state, proto::VersionState::Published as i32);
+        assert_eq!(published.effective_at, Some(timestamp_to_proto(START)));
+        let again = world
             .client
-            .draft_version(draft("main", vec![flat("r", "image", 6)]))
+            .publish_version(publish("main", 1))
             .await
-            .unwrap();
-        assert_eq!(second.into_inner().version.unwrap().number, 2);
+            .unwrap()
+            .into_inner();
+        assert_eq!((again.replayed, again.version), (true, Some(published)));
+        let mut other = publish("main", 1);
+        other.idempotency_key = "other".to_string();
+        let refusal = refused(world.client.publish_version(other).await);
+        assert_eq!(refusal.reason, ErrorReason::VersionPublished);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_book_shows_its_newest_version_and_its_draft() {
+    on_both_engines("numbers", async |mut world: World| {
+        world.declare("image").await;
+        world.create("main").await;
+        world.publish("main", vec![flat("r", "image", 5)]).await;
+        assert_eq!(world.draft("main", flat("r", "image", 6)).await.number, 2);
         let get = proto::GetPriceBookRequest {
             name: "main".to_string(),
         };
@@ -168,6 +180,35 @@ async fn a_version_is_drafted_edited_published_and_then_never_changes() {
             (book.published_number, book.draft_number, book.unit.as_str()),
             (1, 2, "credits")
         );
+        for (number, wanted, credits) in [(1, 1, 5), (2, 2, 6), (0, 2, 6)] {
+            let get = proto::GetVersionRequest {
+                price_book: "main".to_string(),
+                number,
+            };
+            let version = world
+                .client
+                .get_version(get)
+                .await
+                .unwrap()
+                .into_inner()
+                .version
+                .unwrap();
+            assert_eq!(
+                (version.number, &version.rules[0].charge),
+                (wanted, &flat("r", "image", credits).charge)
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn versions_are_listed_newest_first_without_their_rules() {
+    on_both_engines("version_list", async |mut world: World| {
+        world.declare("image").await;
+        world.create("main").await;
+        world.publish("main", vec![flat("r", "image", 5)]).await;
+        world.draft("main", flat("r", "image", 6)).await;
         let list = proto::ListVersionsRequest {
             price_book: "main".to_string(),
             page_size: 1,
@@ -179,33 +220,14 @@ async fn a_version_is_drafted_edited_published_and_then_never_changes() {
             .await
             .unwrap()
             .into_inner();
-        assert_eq!(
-            (
-                page.versions[0].number,
-                page.versions[0].rules.len(),
-                page.versions[0].rule_count
-            ),
-            (2, 0, 1)
-        );
+        let newest = &page.versions[0];
+        assert_eq!((newest.number, newest.rules.len(), newest.rule_count), (2, 0, 1));
         let rest = proto::ListVersionsRequest {
             page_token: page.next_page_token,
             ..list
         };
         let rest = world.client.list_versions(rest).await.unwrap().into_inner();
         assert_eq!((rest.versions[0].number, rest.next_page_token.as_str()), (1, ""));
-        let get = proto::GetVersionRequest {
-            price_book: "main".to_string(),
-            number: 1,
-        };
-        let one = world
-            .client
-            .get_version(get)
-            .await
-            .unwrap()
-            .into_inner()
-            .version
-            .unwrap();
-        assert_eq!(one.rules[0].charge, flat("r", "image", 5).charge);
     })
     .await;
 }
@@ -373,71 +395,106 @@ async fn a_key_is_for_one_content_and_a_name_for_one_book() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_and_what_is_anothers_is_not_found() {
+async fn what_does_not_exist_is_not_found() {
     on_both_engines("not_found", async |mut world: World| {
         world.priced(flat("r", "image", 4)).await;
-        let tenant = "other";
-        let get_type = proto::GetEventTypeRequest {
+        not_found(&mut world.client, "dev", "none").await;
+        let get = proto::GetVersionRequest {
+            price_book: "book".to_string(),
+            number: 9,
+        };
+        for refusal in [
+            refused(world.client.get_version(get).await),
+            refused(world.client.publish_version(publish("book", 9)).await),
+        ] {
+            assert_eq!(
+                (refusal.reason, refusal.code),
+                (ErrorReason::PriceBookNotFound, Code::NotFound)
+            );
+            assert_eq!(
+                (
+                    refusal.facts["price_book"].as_str(),
+                    refusal.facts["version"].as_str()
+                ),
+                ("book", "9")
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_anothers_is_not_found() {
+    on_both_engines("anothers", async |mut world: World| {
+        world.priced(flat("r", "image", 4)).await;
+        not_found(&mut world.client, "other", "book").await;
+        let get = proto::GetEventTypeRequest {
             name: "image".to_string(),
         };
-        let refusal = refused(world.client.get_event_type(as_tenant(tenant, get_type)).await);
+        let refusal = refused(world.client.get_event_type(as_tenant("other", get)).await);
         assert_eq!(
             (refusal.reason, refusal.code),
             (ErrorReason::EventTypeUnknown, Code::NotFound)
         );
-        let get_book = proto::GetPriceBookRequest {
-            name: "book".to_string(),
-        };
-        let list = proto::ListVersionsRequest {
-            price_book: "book".to_string(),
-            ..Default::default()
-        };
-        let get = proto::GetVersionRequest {
-            price_book: "book".to_string(),
-            number: 1,
-        };
-        let client = &mut world.client;
-        let check =
-            |reason, code| assert_eq!((reason, code), (ErrorReason::PriceBookNotFound, Code::NotFound));
-        for refusal in [
-            refused(client.get_price_book(as_tenant(tenant, get_book)).await),
-            refused(client.list_versions(as_tenant(tenant, list)).await),
-            refused(client.get_version(as_tenant(tenant, get.clone())).await),
-            refused(
-                client
-                    .draft_version(as_tenant(tenant, draft("book", vec![flat("r", "image", 1)])))
-                    .await,
-            ),
-            refused(
-                client
-                    .publish_version(as_tenant(tenant, publish("book", 1)))
-                    .await,
-            ),
-            refused(client.assign_price_book(as_tenant(tenant, assign("book"))).await),
-            refused(
-                client
-                    .get_version(proto::GetVersionRequest { number: 9, ..get })
-                    .await,
-            ),
-            refused(client.publish_version(publish("book", 9)).await),
-        ] {
-            check(refusal.reason, refusal.code);
-        }
-        let refusal = refused(client.quote(as_tenant(tenant, question("image"))).await);
+        let refusal = refused(world.client.quote(as_tenant("other", question("image"))).await);
         assert_eq!(
             (refusal.reason, refusal.code),
             (ErrorReason::EventTypeUnknown, Code::FailedPrecondition)
         );
-        let mine = client
-            .list_price_books(proto::ListPriceBooksRequest::default())
+        let list = proto::ListPriceBooksRequest::default();
+        let mine = world
+            .client
+            .list_price_books(list.clone())
             .await
             .unwrap()
             .into_inner();
         assert_eq!(mine.price_books.len(), 1);
-        let theirs = client
-            .list_price_books(as_tenant(tenant, proto::ListPriceBooksRequest::default()))
-            .await;
-        assert_eq!(theirs.unwrap().into_inner().price_books.len(), 0);
+        let theirs = world
+            .client
+            .list_price_books(as_tenant("other", list))
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(theirs.price_books, []);
     })
     .await;
+}
+
+/// Every rpc that names a book refuses one that this tenant does not have.
+async fn not_found(client: &mut Client, tenant: &'static str, book: &str) {
+    let name = book.to_string();
+    let price_book = name.clone();
+    let list = proto::ListVersionsRequest {
+        price_book: name.clone(),
+        ..Default::default()
+    };
+    let drafted = draft(book, vec![flat("r", "image", 1)]);
+    for refusal in [
+        refused(
+            client
+                .get_price_book(as_tenant(tenant, proto::GetPriceBookRequest { name }))
+                .await,
+        ),
+        refused(client.list_versions(as_tenant(tenant, list)).await),
+        refused(
+            client
+                .get_version(as_tenant(
+                    tenant,
+                    proto::GetVersionRequest {
+                        price_book,
+                        number: 1,
+                    },
+                ))
+                .await,
+        ),
+        refused(client.draft_version(as_tenant(tenant, drafted)).await),
+        refused(client.publish_version(as_tenant(tenant, publish(book, 1))).await),
+        refused(client.assign_price_book(as_tenant(tenant, assign(book))).await),
+    ] {
+        assert_eq!(
+            (refusal.reason, refusal.code),
+            (ErrorReason::PriceBookNotFound, Code::NotFound)
+        );
+        assert_eq!(refusal.facts["price_book"], book);
+    }
 }

@@ -15,37 +15,14 @@ fn import(csv: &str, key: &str) -> proto::ImportProviderCostsRequest {
 }
 
 #[tokio::test]
-async fn tables_are_versions_and_their_models_are_listed_page_by_page() {
-    on_both_engines("cost_tables", async |mut world: World| {
-        let none = world
-            .client
-            .list_provider_costs(proto::ListProviderCostsRequest::default())
+async fn models_are_listed_page_by_page() {
+    on_both_engines("cost_pages", async |mut world: World| {
+        let all = proto::ListProviderCostsRequest::default();
+        let none = world.client.list_provider_costs(all).await.unwrap().into_inner();
+        assert_eq!(none, proto::ListProviderCostsResponse::default());
+        world
+            .import("model,input,output\na/1,1,2\na/2,3,4\nb,1.3e-4,0\n")
             .await;
-        assert_eq!(
-            none.unwrap().into_inner(),
-            proto::ListProviderCostsResponse::default()
-        );
-        let first = import("model,input,output\na/1,1,2\na/2,3,4\nb,1.3e-4,0\n", "1");
-        let made = world
-            .client
-            .import_provider_costs(first.clone())
-            .await
-            .unwrap()
-            .into_inner();
-        let table = made.table.unwrap();
-        assert_eq!(
-            (table.version, table.currency_code.as_str(), table.model_count),
-            (1, "USD", 3)
-        );
-        assert!(
-            world
-                .client
-                .import_provider_costs(first)
-                .await
-                .unwrap()
-                .into_inner()
-                .replayed
-        );
         let list = proto::ListProviderCostsRequest {
             page_size: 1,
             model_prefix: "a/".to_string(),
@@ -57,41 +34,73 @@ async fn tables_are_versions_and_their_models_are_listed_page_by_page() {
             .await
             .unwrap()
             .into_inner();
+        let first = &page.costs[0];
         assert_eq!(
-            (page.costs[0].model.as_str(), page.costs[0].reasoning.as_str()),
-            ("a/1", "2")
+            (
+                first.model.as_str(),
+                first.reasoning.as_str(),
+                first.cache_read.as_str()
+            ),
+            ("a/1", "2", "")
         );
         let rest = proto::ListProviderCostsRequest {
             page_token: page.next_page_token,
             ..list
         };
         let rest = world.client.list_provider_costs(rest).await.unwrap().into_inner();
-        assert_eq!(
-            (
-                rest.costs[0].model.as_str(),
-                rest.costs.len(),
-                rest.next_page_token.as_str()
-            ),
-            ("a/2", 1, "")
-        );
+        assert_eq!((rest.costs[0].model.as_str(), rest.costs.len()), ("a/2", 1));
+        assert_eq!(rest.next_page_token, "");
+    })
+    .await;
+}
 
+#[tokio::test]
+async fn a_table_is_imported_once_for_a_key() {
+    on_both_engines("cost_tables", async |mut world: World| {
+        let first = import("model,input,output\na,1,2\nb,3,4\n", "1");
+        let made = world
+            .client
+            .import_provider_costs(first.clone())
+            .await
+            .unwrap()
+            .into_inner();
+        let table = made.table.unwrap();
+        assert_eq!(
+            (table.version, table.currency_code.as_str(), table.model_count),
+            (1, "USD", 2)
+        );
+        assert!(
+            world
+                .client
+                .import_provider_costs(first)
+                .await
+                .unwrap()
+                .into_inner()
+                .replayed
+        );
+        let other = import("model,input,output\nb,9,9\n", "1");
+        let refusal = refused(world.client.import_provider_costs(other).await);
+        assert_eq!(refusal.reason, ErrorReason::IdempotencyKeyReused);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_later_table_takes_effect_no_sooner_than_the_lead() {
+    on_both_engines("cost_lead", async |mut world: World| {
+        world.import("model,input,output\na,1,2\nb,3,4\n").await;
         let mut soon = import("model,input,output\nb,9,9\n", "2");
         soon.effective_at = Some(chit_rpc::timestamp_to_proto(START));
         let refusal = refused(world.client.import_provider_costs(soon.clone()).await);
         assert_eq!(refusal.reason, ErrorReason::EffectiveTooSoon);
         soon.effective_at = None;
-        assert_eq!(
-            world
-                .client
-                .import_provider_costs(soon)
-                .await
-                .unwrap()
-                .into_inner()
-                .table
-                .unwrap()
-                .version,
-            2
-        );
+        let second = world
+            .client
+            .import_provider_costs(soon)
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(second.table.unwrap().version, 2);
         let old = proto::ListProviderCostsRequest {
             version: 1,
             ..Default::default()
@@ -105,7 +114,7 @@ async fn tables_are_versions_and_their_models_are_listed_page_by_page() {
                 .into_inner()
                 .costs
                 .len(),
-            3
+            2
         );
         let unknown = proto::ListProviderCostsRequest {
             version: 3,

@@ -81,38 +81,43 @@ async fn every_violated_field_of_a_write_is_told() {
     .await;
 }
 
+/// Rules of every kind with everything wrong with them.
+fn bad_rules() -> Vec<proto::PriceRule> {
+    let credits = |units, nanos| Some(types::Credits { units, nanos });
+    let mut amounts = flat("a", "", -1);
+    amounts.minimum = credits(0, 1);
+    amounts.maximum = credits(1_000_000_001, 0);
+    amounts.rounding_step = credits(0, 0);
+    amounts.rounding = 9;
+    let mut tiers = flat("t", "e", 0);
+    tiers.charge = Some(Charge::Tiered(proto::TieredCharge {
+        mode: 7,
+        tiers: vec![
+            proto::PriceTier {
+                up_to: "0.0000001".to_string(),
+                price: "-1".to_string(),
+                flat_fee: None,
+            },
+            proto::PriceTier::default(),
+        ],
+        scope: 7,
+    }));
+    let mut tokens = flat("k", "e", 0);
+    tokens.charge = Some(Charge::Tokens(proto::TokenCharge {
+        input_per_1k: "1e-13".to_string(),
+        ..Default::default()
+    }));
+    let mut none = flat("n", "e", 0);
+    none.charge = None;
+    none.dimensions.insert("k".to_string(), String::new());
+    vec![amounts, tiers, tokens, none]
+}
+
 #[tokio::test]
 async fn every_violated_field_of_a_rule_is_told() {
     on_both_engines("rule_fields", async |mut world: World| {
-        let credits = |units, nanos| Some(types::Credits { units, nanos });
-        let mut amounts = flat("a", "", -1);
-        amounts.minimum = credits(0, 1);
-        amounts.maximum = credits(1_000_000_001, 0);
-        amounts.rounding_step = credits(0, 0);
-        amounts.rounding = 9;
-        let mut tiers = flat("t", "e", 0);
-        tiers.charge = Some(Charge::Tiered(proto::TieredCharge {
-            mode: 7,
-            tiers: vec![
-                proto::PriceTier {
-                    up_to: "0.0000001".to_string(),
-                    price: "-1".to_string(),
-                    flat_fee: None,
-                },
-                proto::PriceTier::default(),
-            ],
-            scope: 7,
-        }));
-        let mut tokens = flat("k", "e", 0);
-        tokens.charge = Some(Charge::Tokens(proto::TokenCharge {
-            input_per_1k: "1e-13".to_string(),
-            ..Default::default()
-        }));
-        let mut none = flat("n", "e", 0);
-        none.charge = None;
-        none.dimensions.insert("k".to_string(), String::new());
         let request = proto::DraftVersionRequest {
-            rules: vec![amounts, tiers, tokens, none],
+            rules: bad_rules(),
             expected_revision: -1,
             ..Default::default()
         };
@@ -199,6 +204,14 @@ async fn every_violated_field_of_a_read_is_told() {
             &refused(client.list_provider_costs(costs).await),
             &["version", "model_prefix", "page_size"],
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_violated_field_of_a_quote_is_told() {
+    on_both_engines("quote_fields", async |mut world: World| {
+        let client = &mut world.client;
         let quote = proto::QuoteRequest {
             quantity: "-1".to_string(),
             tokens: Some(types::Tokens {

@@ -1,14 +1,16 @@
 //! Following: everything first, then each change, resumable, and enough to price alike.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chit_api::pricing::v1 as proto;
 use chit_pricebook::{PriceRequest, Replica};
 use chit_pricewire::{apply, resource_key};
+use chit_rpc::{credits_to_proto, timestamp_to_proto};
 use proto::FollowPriceBooksResponse as Answer;
 use tonic::Streaming;
 
-use crate::world::{Client, World, as_tenant, flat, on_both_engines};
+use crate::world::{Client, START, World, as_tenant, flat, on_both_engines, question};
 
 /// Longer than any poll; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,15 +46,10 @@ async fn until_caught_up(stream: &mut Streaming<Answer>, replica: &mut Replica) 
 }
 
 #[tokio::test]
-async fn a_follower_gets_everything_then_each_change_of_any_pod_and_prices_alike() {
+async fn a_follower_gets_everything_then_each_change_of_any_pod() {
     on_both_engines("follow", async |mut world: World| {
         world.priced(flat("r", "image", 4)).await;
-        let import = proto::ImportProviderCostsRequest {
-            csv: "model,input,output\nm,1,2\n".to_string(),
-            idempotency_key: "k".to_string(),
-            ..Default::default()
-        };
-        world.client.import_provider_costs(import).await.unwrap();
+        world.import("model,input,output\nm,1,2\n").await;
         let mut replica = Replica::default();
         let mut stream = follow(&mut world.client.clone(), "").await;
         let (keys, cursor) = until_caught_up(&mut stream, &mut replica).await;
@@ -66,21 +63,36 @@ async fn a_follower_gets_everything_then_each_change_of_any_pod_and_prices_alike
                 "provider_cost_table"
             ]
         );
-        assert_eq!(
-            replica.cost_table_at(crate::world::START).unwrap().models.len(),
-            1
-        );
+        assert_eq!(replica.cost_table_at(START).unwrap().models.len(), 1);
 
         world.client = world.other_pod();
         world.publish("book", vec![flat("r", "image", 5)]).await;
         let (keys, _) = until_caught_up(&mut stream, &mut replica).await;
         assert_eq!(keys, ["version"]);
-        let nothing = std::collections::BTreeMap::new();
-        for micros in [0, 999_999, 1_000_000] {
-            let at = chit_types::Timestamp::from_micros(crate::world::START.micros() + micros);
-            let mut quote = crate::world::question("image");
-            quote.occurred_at = Some(chit_rpc::timestamp_to_proto(at));
-            let quoted = world
+        let mut resumed = follow(&mut world.client.clone(), &cursor).await;
+        let (keys, last) = until_caught_up(&mut resumed, &mut replica).await;
+        assert_eq!(keys, ["version"]);
+        let mut again = follow(&mut world.client.clone(), &last).await;
+        let (keys, _) = until_caught_up(&mut again, &mut replica).await;
+        assert_eq!(keys, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_replica_made_from_the_stream_prices_as_quote_does() {
+    on_both_engines("alike", async |mut world: World| {
+        world.priced(flat("r", "image", 4)).await;
+        world.publish("book", vec![flat("r", "image", 5)]).await;
+        let mut replica = Replica::default();
+        let mut stream = follow(&mut world.client.clone(), "").await;
+        until_caught_up(&mut stream, &mut replica).await;
+        let nothing = BTreeMap::new();
+        for (micros, credits) in [(0, 4), (999_999, 4), (1_000_000, 5)] {
+            let at = START + Duration::from_micros(micros);
+            let mut quote = question("image");
+            quote.occurred_at = Some(timestamp_to_proto(at));
+            let there = world
                 .client
                 .quote(quote)
                 .await
@@ -88,25 +100,17 @@ async fn a_follower_gets_everything_then_each_change_of_any_pod_and_prices_alike
                 .into_inner()
                 .explanation
                 .unwrap();
-            let decision = replica
+            let here = replica
                 .price(&PriceRequest::of("image", &nothing, "credits", at))
                 .unwrap();
-            let here = (decision.version.header().id.to_string(), decision.priced.credits);
-            let there = (
-                quoted.version_id,
-                chit_rpc::credits_from_proto(&quoted.credits.unwrap()).unwrap(),
+            assert_eq!(here.version.header().id.to_string(), there.version_id);
+            assert_eq!(credits_to_proto(here.priced.credits), there.credits.unwrap());
+            assert_eq!(
+                there.credits.unwrap().units,
+                credits,
+                "{micros} µs after the start"
             );
-            assert_eq!(here, there, "{micros} µs after the start");
         }
-
-        let mut resumed = follow(&mut world.client.clone(), &cursor).await;
-        let (keys, last) = until_caught_up(&mut resumed, &mut replica).await;
-        assert_eq!(keys, ["version"]);
-        let mut again = follow(&mut world.client.clone(), &last).await;
-        assert_eq!(
-            until_caught_up(&mut again, &mut replica).await.0,
-            Vec::<String>::new()
-        );
     })
     .await;
 }

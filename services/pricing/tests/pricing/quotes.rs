@@ -5,7 +5,7 @@ use chit_api::types::v1 as types;
 use chit_api::types::v1::ErrorReason;
 use proto::price_rule::Charge;
 
-use crate::world::{World, assign, flat, on_both_engines, question, refused, with};
+use crate::world::{World, assign, flat, on_both_engines, publish, question, refused, with};
 
 fn tokens_rule() -> proto::PriceRule {
     let mut rule = flat("chat", "chat", 0);
@@ -23,12 +23,7 @@ fn tokens_rule() -> proto::PriceRule {
 async fn a_quote_shows_its_arithmetic_and_the_providers_cost() {
     on_both_engines("quote", async |mut world: World| {
         world.priced(tokens_rule()).await;
-        let import = proto::ImportProviderCostsRequest {
-            csv: "model,input,output\nm,2.5,10\n".to_string(),
-            idempotency_key: "k".to_string(),
-            ..Default::default()
-        };
-        world.client.import_provider_costs(import).await.unwrap();
+        world.import("model,input,output\nm,2.5,10\n").await;
         let mut quote = question("chat");
         quote.tokens = Some(types::Tokens {
             input: 1_155,
@@ -68,45 +63,53 @@ async fn a_quote_shows_its_arithmetic_and_the_providers_cost() {
     .await;
 }
 
+/// What is missing of a price.
+async fn missing(world: &mut World, quote: &proto::QuoteRequest) -> String {
+    let refusal = refused(world.client.quote(quote.clone()).await);
+    assert_eq!(refusal.reason, ErrorReason::NoPrice);
+    assert_eq!(refusal.facts["event_type"], quote.event_type);
+    refusal.facts["missing"].clone()
+}
+
 #[tokio::test]
-async fn an_unknown_price_is_never_zero_and_an_explicit_zero_is_a_price() {
-    on_both_engines("no_price", async |mut world: World| {
+async fn without_a_book_or_version_in_force_there_is_no_price() {
+    on_both_engines("no_book", async |mut world: World| {
         world.declare("chat").await;
-        let refusal = refused(world.client.quote(question("chat")).await);
-        assert_eq!(refusal.reason, ErrorReason::NoPrice);
-        assert_eq!(refusal.facts["missing"], "a price book for unit credits");
+        let mut quote = question("chat");
+        assert_eq!(missing(&mut world, &quote).await, "a price book for unit credits");
         world.create("book").await;
-        let mut first = crate::world::publish("book", 1);
-        first.effective_at = Some(prost_types::Timestamp {
+        world.draft("book", tokens_rule()).await;
+        let later = prost_types::Timestamp {
             seconds: 2_000_000_000,
             nanos: 0,
-        });
-        world
-            .client
-            .draft_version(crate::world::draft(
-                "book",
-                vec![with(tokens_rule(), "plan", "pro")],
-            ))
-            .await
-            .unwrap();
+        };
+        let mut first = publish("book", 1);
+        first.effective_at = Some(later);
         world.client.publish_version(first).await.unwrap();
         world.client.assign_price_book(assign("book")).await.unwrap();
-        let missing = async |world: &mut World, quote: proto::QuoteRequest| {
-            let refusal = refused(world.client.quote(quote).await);
-            assert_eq!(refusal.reason, ErrorReason::NoPrice);
-            refusal.facts["missing"].clone()
-        };
-        let early = missing(&mut world, question("chat")).await;
+        let early = missing(&mut world, &quote).await;
         assert_eq!(
             early,
             "a version of price book book in force at 2027-01-15T08:00:00Z"
         );
+        quote.occurred_at = Some(later);
+        world.client.quote(quote.clone()).await.unwrap();
+        quote.unit = "gold".to_string();
+        assert_eq!(missing(&mut world, &quote).await, "a price book for unit gold");
+        quote.event_type = "video".to_string();
+        let refusal = refused(world.client.quote(quote).await);
+        assert_eq!(refusal.reason, ErrorReason::EventTypeUnknown);
+        assert_eq!(refusal.facts["event_type"], "video");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unknown_price_is_never_zero_and_an_explicit_zero_is_a_price() {
+    on_both_engines("no_price", async |mut world: World| {
+        world.priced(with(tokens_rule(), "plan", "pro")).await;
         let mut quote = question("chat");
-        quote.occurred_at = Some(prost_types::Timestamp {
-            seconds: 2_000_000_000,
-            nanos: 0,
-        });
-        let no_rule = missing(&mut world, quote.clone()).await;
+        let no_rule = missing(&mut world, &quote).await;
         assert_eq!(no_rule, "a rule in version 1 of price book book that matches");
         quote.dimensions.insert("plan".to_string(), "pro".to_string());
         quote.tokens = Some(types::Tokens {
@@ -115,23 +118,16 @@ async fn an_unknown_price_is_never_zero_and_an_explicit_zero_is_a_price() {
             reasoning: 2,
             ..Default::default()
         });
-        let no_pool = missing(&mut world, quote.clone()).await;
-        assert_eq!(no_pool, "price of reasoning, audio in rule chat");
+        assert_eq!(
+            missing(&mut world, &quote).await,
+            "price of reasoning, audio in rule chat"
+        );
         quote.tokens = Some(types::Tokens {
             cache_read: 9,
             ..Default::default()
         });
-        let free = world.client.quote(quote.clone()).await.unwrap().into_inner();
+        let free = world.client.quote(quote).await.unwrap().into_inner();
         assert_eq!(free.credits.unwrap(), types::Credits::default());
-        quote.event_type = "video".to_string();
-        let refusal = refused(world.client.quote(quote.clone()).await);
-        assert_eq!(
-            (refusal.reason, refusal.facts["event_type"].as_str()),
-            (ErrorReason::EventTypeUnknown, "video")
-        );
-        quote.event_type = "chat".to_string();
-        quote.unit = "gold".to_string();
-        assert_eq!(missing(&mut world, quote).await, "a price book for unit gold");
     })
     .await;
 }

@@ -88,6 +88,23 @@ impl World {
         self.client.create_price_book(create(name)).await.unwrap();
     }
 
+    /// Drafts one rule.
+    pub async fn draft(&mut self, book: &str, rule: proto::PriceRule) -> proto::PriceBookVersion {
+        let answer = self.client.draft_version(draft(book, vec![rule])).await;
+        answer.unwrap().into_inner().version.unwrap()
+    }
+
+    /// Imports a cost table.
+    pub async fn import(&mut self, csv: &str) -> proto::ProviderCostTable {
+        let request = proto::ImportProviderCostsRequest {
+            csv: csv.to_string(),
+            idempotency_key: csv.chars().take(128).collect(),
+            ..Default::default()
+        };
+        let answer = self.client.import_provider_costs(request).await;
+        answer.unwrap().into_inner().table.unwrap()
+    }
+
     /// Drafts and publishes rules, and answers the version.
     pub async fn publish(&mut self, book: &str, rules: Vec<proto::PriceRule>) -> proto::PriceBookVersion {
         let drafted = self
