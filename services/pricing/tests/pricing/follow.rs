@@ -1,6 +1,6 @@
 //! Following: everything first, then each change, resumable, and enough to price alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chit_api::pricing::v1 as proto;
@@ -10,7 +10,7 @@ use chit_rpc::{credits_to_proto, timestamp_to_proto};
 use proto::FollowPriceBooksResponse as Answer;
 use tonic::Streaming;
 
-use crate::world::{Client, START, World, as_tenant, flat, on_both_engines, question};
+use crate::world::{Client, START, World, as_tenant, event_type, flat, on_both_engines, question};
 
 /// Longer than any poll; a test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -138,6 +138,37 @@ async fn a_long_history_comes_whole_and_in_order_and_only_the_tenants_own() {
             .unwrap()
             .into_inner();
         assert_eq!(next(&mut theirs).await.change, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_follower_beside_two_writing_pods_misses_nothing() {
+    on_both_engines("two_pods", async |mut world: World| {
+        let mut stream = follow(&mut world.client.clone(), "").await;
+        let pods = [world.client.clone(), world.other_pod()];
+        let writers = pods.into_iter().enumerate().map(|(pod, mut client)| {
+            tokio::spawn(async move {
+                for number in 0..20 {
+                    let name = format!("type{pod}/{number}");
+                    let request = proto::PutEventTypeRequest {
+                        event_type: Some(event_type(&name)),
+                        idempotency_key: name,
+                    };
+                    client.put_event_type(request).await.unwrap();
+                }
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        let mut names = BTreeSet::new();
+        while names.len() < 40 {
+            if let Some(change) = next(&mut stream).await.change {
+                names.insert(resource_key(&change));
+            }
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
     })
     .await;
 }

@@ -8,4 +8,5 @@ mod fields;
 mod follow;
 mod quotes;
 mod starter;
+mod strangers;
 mod world;
