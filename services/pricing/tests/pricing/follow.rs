@@ -144,7 +144,7 @@ async fn a_long_history_comes_whole_and_in_order_and_only_the_tenants_own() {
 
 #[tokio::test]
 async fn a_follower_beside_two_writing_pods_misses_nothing() {
-    on_both_engines("two_pods", async |mut world: World| {
+    on_both_engines("two_pods", async |world: World| {
         let mut stream = follow(&mut world.client.clone(), "").await;
         let pods = [world.client.clone(), world.other_pod()];
         let writers = pods.into_iter().enumerate().map(|(pod, mut client)| {
