@@ -110,6 +110,8 @@ pub struct Grant {
     pub renewed: bool,
     /// What becomes of claimed credits that a Commit spends: set by the revocation.
     pub revoke_shortfall: Option<super::operation::RevokeShortfall>,
+    /// What left it otherwise than by spending: revoked, rolled over or expired.
+    pub removed: Credits,
     /// The transaction that opened it.
     pub opened_by: i64,
 }
@@ -132,6 +134,16 @@ impl Grant {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.rest.is_positive() || self.held.is_positive()
+    }
+
+    /// Meets what is owed from its rest.
+    #[must_use]
+    pub fn repays(&self, now: Timestamp) -> bool {
+        self.state == GrantState::Live
+            && self.rest.is_positive()
+            && self.is_general()
+            && self.owed_policy == OwedPolicy::RepayFirst
+            && !self.has_expired(now)
     }
 
     /// Past its expiry at `now`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chit_types::{Credits, Hash, Shard, Timestamp, WalletId};
 
-use super::grant::{Grant, GrantId};
+use super::grant::{Grant, GrantId, GrantState};
 use super::hold::{Hold, HoldId};
 use super::transaction::Transaction;
 
@@ -150,6 +150,50 @@ impl Wallet {
             grants: Vec::new(),
             lots: Vec::new(),
             next_due: None,
+        }
+    }
+
+    /// Rule 1, and nothing below zero. A fault here is ours: better to stop than to write it.
+    pub fn assert_conserved(&self) {
+        let left = self.granted - self.spent - self.expired - self.revoked;
+        let right = self.available + self.scheduled + self.frozen + self.held - self.owed;
+        assert_eq!(left, right, "rule 1 does not hold in wallet {}", self.id);
+        let balances = [
+            self.available,
+            self.scheduled,
+            self.frozen,
+            self.held,
+            self.owed,
+            self.granted,
+        ];
+        let totals = [self.spent, self.expired, self.revoked];
+        let below = balances.into_iter().chain(totals).any(Credits::is_negative);
+        assert!(!below, "a balance of wallet {} is below zero", self.id);
+    }
+
+    /// What is owed outside open holds.
+    #[must_use]
+    pub fn unpaid(&self) -> Credits {
+        self.lots.iter().map(|lot| lot.rest).sum()
+    }
+
+    /// Something falls due at `at`, too.
+    pub fn due_by(&mut self, at: Timestamp) {
+        self.next_due = Some(self.next_due.map_or(at, |due| due.min(at)));
+    }
+
+    /// Notes when a grant that opens will become effective and expire.
+    pub fn due_for_grant(
+        &mut self,
+        state: GrantState,
+        effective_at: Timestamp,
+        expires_at: Option<Timestamp>,
+    ) {
+        if state == GrantState::Scheduled {
+            self.due_by(effective_at);
+        }
+        if let Some(at) = expires_at {
+            self.due_by(at);
         }
     }
 
