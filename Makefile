@@ -6,6 +6,10 @@
 help:
 	@awk '/^# /{text=substr($$0,3)} /^[a-z-]+:/{split($$1,n,":"); printf "  make %-12s %s\n", n[1], text}' Makefile
 
+# Builds, starts all services on a fresh embedded store, replays 500 real requests, shows the sums, keeps serving.
+run:
+	@bash tests/scripts/run.sh
+
 # Everything: unit, property, store, rpc, end-to-end and short fault tests on SQLite and PostgreSQL, and a Python client.
 test:
 	@bash tests/scripts/test.sh
