@@ -42,3 +42,6 @@ pub use refusal::Refusal;
 pub use settings::{ExpiredReversal, Settings, Unit};
 pub use transaction::{GrantTerms, HoldTerms, Posting, Text, Transaction};
 pub use wallet::{Lot, Past, Wallet, WalletState};
+
+#[cfg(test)]
+mod tests;
