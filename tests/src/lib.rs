@@ -1,1 +1,4 @@
-//! What the end-to-end, fault and bench programs share: starting the real executable and auditing its databases.
+//! What the end-to-end, fault and bench programs share: starting the real executable, and auditing what it left.
+
+pub mod executable;
+pub mod python;

@@ -1,3 +1,5 @@
 //! The repository's rules, the whole system end to end, and its faults.
 
+mod end_to_end;
+mod faults;
 mod tidy;
