@@ -23,4 +23,4 @@ pub use error::StoreError;
 pub use failure::{Failure, classify};
 pub use installation::installed_shard_count;
 pub use migrate::{Migrated, Migration, Migrations, SchemaState};
-pub use values::ValuesStatement;
+pub use values::{SqliteQuery, ValuesStatement};

@@ -10,6 +10,9 @@ const MOST_BINDS: usize = 32_766;
 
 /// A set-based statement for SQLite, which has no arrays: `head (?,?),(?,?)… tail`, once per chunk of rows.
 ///
+/// Measured for 4,000 rows of twelve columns against one JSON bind unfolded by `json_each` and against a statement a
+/// row: 1 : 2.1 : 7 (example `sqlite_rows`).
+///
 /// Serves `INSERT INTO t (a, b) VALUES … ON CONFLICT DO NOTHING` as well as
 /// `WITH input (a, b) AS (VALUES …) UPDATE …` and `… SELECT …`. On PostgreSQL bind vectors to UNNEST instead.
 #[derive(Clone, Copy, Debug)]
