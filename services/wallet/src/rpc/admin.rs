@@ -1,0 +1,102 @@
+//! Wallets made and changed, and the tenant's settings.
+
+use std::time::Instant;
+
+use chit_api::wallet::v1 as proto;
+use chit_rpc::{Caller, Violations};
+use chit_types::shard_of;
+use tonic::Status;
+
+use super::convert::{ChangeOfSettings, ChangeOfWallet, NewWallet, settings_to_proto, wallet_to_proto};
+use super::desk::Edge;
+use super::status::{Subject, fault_to_status, save_fault_to_status};
+use crate::domain::Settings;
+use crate::engine::{Answer, Command, Freeze, Purpose, WalletRef};
+
+impl Edge {
+    /// Makes a wallet, or finds it.
+    pub async fn create_wallet(
+        &self,
+        caller: &Caller,
+        deadline: Option<Instant>,
+        request: proto::CreateWalletRequest,
+    ) -> Result<proto::CreateWalletResponse, Status> {
+        let new = NewWallet::from_proto(request)?;
+        let command = Command::Create {
+            overdraft_limit: new.overdraft_limit,
+            purpose: if new.test { Purpose::Test } else { Purpose::Real },
+        };
+        let answer = self.command(caller, deadline, new.customer, new.unit, command).await?;
+        Ok(proto::CreateWalletResponse {
+            wallet: Some(wallet_to_proto(&answer.wallet, "")),
+            created: answer.created,
+        })
+    }
+
+    /// Changes a wallet.
+    pub async fn update_wallet(
+        &self,
+        caller: &Caller,
+        deadline: Option<Instant>,
+        request: proto::UpdateWalletRequest,
+    ) -> Result<proto::UpdateWalletResponse, Status> {
+        let change = ChangeOfWallet::from_proto(request)?;
+        let freeze = |frozen| if frozen { Freeze::Freeze } else { Freeze::Unfreeze };
+        let command = Command::Update {
+            version: change.version,
+            overdraft_limit: change.overdraft_limit,
+            freeze: change.frozen.map(freeze),
+            thresholds: change.thresholds,
+        };
+        let answer = self.command(caller, deadline, change.customer, change.unit, command).await?;
+        let wallet = Some(wallet_to_proto(&answer.wallet, ""));
+        Ok(proto::UpdateWalletResponse { wallet })
+    }
+
+    async fn command(
+        &self,
+        caller: &Caller,
+        deadline: Option<Instant>,
+        customer: String,
+        unit: String,
+        command: Command,
+    ) -> Result<Answer, Status> {
+        let subject = Subject {
+            shard: shard_of(&caller.tenant, &customer, self.shards),
+            key: "",
+        };
+        let wallet = WalletRef::new(caller.tenant.clone(), customer, unit);
+        let done = self.desk.submit(wallet, command, deadline.map(Into::into)).await;
+        done.map_err(|fault| fault_to_status(&fault, subject))
+    }
+
+    /// Replaces the tenant's settings.
+    pub async fn update_settings(
+        &self,
+        caller: &Caller,
+        request: proto::UpdateSettingsRequest,
+    ) -> Result<proto::UpdateSettingsResponse, Status> {
+        let ChangeOfSettings { settings } = ChangeOfSettings::from_proto(request)?;
+        let present = self.settings(caller).await?;
+        // Settings of another version are refused by the store; those of this one are what is stored.
+        if present.version == settings.version {
+            keeps_units(&present, &settings)?;
+        }
+        let saved = self.desk.settings().save(&caller.tenant, settings).await;
+        let saved = saved.map_err(|fault| save_fault_to_status(&fault))?;
+        let settings = Some(settings_to_proto(&saved));
+        Ok(proto::UpdateSettingsResponse { settings })
+    }
+}
+
+/// Wallets of a unit that is gone could not be reached any more.
+fn keeps_units(present: &Settings, next: &Settings) -> Result<(), Status> {
+    let mut faults = Violations::new();
+    for unit in present.units.iter().filter(|unit| !next.has_unit(&unit.name)) {
+        faults.field(
+            "settings.units",
+            format!("leaves out {:?}, which is declared", unit.name),
+        );
+    }
+    faults.finish()
+}

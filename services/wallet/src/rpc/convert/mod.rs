@@ -1,0 +1,18 @@
+//! Messages of the contract to what the wallet is asked, and what it answered back to messages. Every
+//! fault of a request is told at once; nothing here decides anything.
+
+mod admin;
+mod fields;
+mod mutations;
+mod paid;
+mod resources;
+mod spending;
+mod transaction;
+
+pub use admin::{ChangeOfSettings, ChangeOfWallet, NewWallet, settings_to_proto};
+pub use fields::{Asked, Call, Mutation, ask};
+pub use resources::{
+    balance_to_proto, grant_id_to_proto, grant_to_proto, hold_id_to_proto, hold_to_proto, source_to_proto,
+    wallet_to_proto,
+};
+pub use transaction::{kind_to_proto, transaction_to_proto};

@@ -1,0 +1,210 @@
+//! Refusals as statuses: each variant chooses its reason, the reason its code, the facts are those that
+//! the contract names.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use chit_api::types::v1::ErrorReason;
+use chit_rpc::{RpcError, Violation, internal, refuse};
+use chit_types::Shard;
+use tonic::Status;
+
+use super::convert::{grant_id_to_proto, hold_id_to_proto};
+use crate::domain::Refusal;
+use crate::engine::Fault;
+
+/// Another pod answers at once.
+const RETRY_ELSEWHERE: Duration = Duration::from_millis(200);
+/// A database that restarts is back within seconds.
+const RETRY_DATABASE: Duration = Duration::from_secs(1);
+
+/// What a refusal is told with.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Where the wallet lives, for the ids in facts.
+    pub shard: Shard,
+    /// The idempotency key as sent; empty where the call has none.
+    pub key: &'a str,
+}
+
+/// The status of a command that was not carried out.
+pub fn fault_to_status(fault: &Fault, subject: Subject<'_>) -> Status {
+    match fault {
+        Fault::Refused(refusal) => refusal_to_status(refusal, subject),
+        Fault::VersionConflict { version } => version_conflict(*version),
+        Fault::Overloaded { retry_after } => refuse(
+            ErrorReason::Overloaded,
+            "the queue is full; repeat the call with the same key",
+        )
+        .retry_after(*retry_after)
+        .status(),
+        Fault::DeadlinePassed => refuse(
+            ErrorReason::DeadlineBeforeStart,
+            "the deadline passed before work began; nothing was done",
+        )
+        .status(),
+        Fault::Draining => refuse(
+            ErrorReason::Draining,
+            "the server is stopping; repeat the call with the same key elsewhere",
+        )
+        .retry_after(RETRY_ELSEWHERE)
+        .status(),
+        Fault::Unavailable(why) => unavailable(why),
+        Fault::Internal(why) => internal(why),
+    }
+}
+
+/// The resource is at another version.
+pub fn version_conflict(present: i64) -> Status {
+    refuse(
+        ErrorReason::VersionConflict,
+        format!("it is at version {present}; read it again and decide anew"),
+    )
+    .fact("version", present)
+    .status()
+}
+
+/// The database is away.
+pub fn unavailable(why: impl Display) -> Status {
+    tracing::warn!("the database cannot be reached: {why}");
+    refuse(
+        ErrorReason::DependencyUnavailable,
+        "the database cannot be reached; repeat the call with the same key",
+    )
+    .retry_after(RETRY_DATABASE)
+    .status()
+}
+
+/// The status of a refusal.
+fn refusal_to_status(refusal: &Refusal, subject: Subject<'_>) -> Status {
+    let error = refuse(reason_of(refusal), refusal.to_string());
+    with_facts(error, refusal, subject).status()
+}
+
+fn reason_of(refusal: &Refusal) -> ErrorReason {
+    match refusal {
+        Refusal::InsufficientCredits { .. } => ErrorReason::InsufficientCredits,
+        Refusal::WalletInDebt { .. } => ErrorReason::WalletInDebt,
+        Refusal::WalletFrozen { .. } => ErrorReason::WalletFrozen,
+        Refusal::WalletClosed => ErrorReason::WalletClosed,
+        Refusal::WalletNotFound => ErrorReason::WalletNotFound,
+        Refusal::UnitUnknown { .. } => ErrorReason::UnitUnknown,
+        Refusal::IdempotencyKeyReused { .. } => ErrorReason::IdempotencyKeyReused,
+        Refusal::HoldNotFound { .. } => ErrorReason::HoldNotFound,
+        Refusal::HoldClosed { .. } => ErrorReason::HoldClosed,
+        Refusal::HoldExpired { .. } => ErrorReason::HoldExpired,
+        Refusal::OverrunRejected { .. } => ErrorReason::OverrunRejected,
+        Refusal::TotalDecreased { .. } => ErrorReason::TotalDecreased,
+        Refusal::WrongOrigin { .. } => ErrorReason::WrongOrigin,
+        Refusal::GrantNotFound { .. } => ErrorReason::GrantNotFound,
+        Refusal::GrantClosed { .. } => ErrorReason::GrantClosed,
+        Refusal::GrantRestTooSmall { .. } => ErrorReason::GrantRestTooSmall,
+        Refusal::AlreadyRenewed { .. } => ErrorReason::AlreadyRenewed,
+        Refusal::ExpiryNotAhead { .. } => ErrorReason::InvalidField,
+        Refusal::TransactionNotFound { .. } => ErrorReason::TransactionNotFound,
+        Refusal::NotReversible { .. } => ErrorReason::NotReversible,
+        Refusal::ReversalTooLarge { .. } => ErrorReason::ReversalTooLarge,
+        Refusal::WriteOffTooLarge { .. } => ErrorReason::WriteOffTooLarge,
+        Refusal::AdjustmentTooLarge { .. } => ErrorReason::AdjustmentTooLarge,
+        Refusal::HoldLifeExceeded { .. } => ErrorReason::HoldLifeExceeded,
+        Refusal::BalanceOverflow => ErrorReason::BalanceOverflow,
+    }
+}
+
+fn with_facts(error: RpcError, refusal: &Refusal, subject: Subject<'_>) -> RpcError {
+    match refusal {
+        Refusal::InsufficientCredits {
+            required,
+            available,
+            spendable,
+            owed,
+            overdraft_limit,
+            wallet_exists,
+        } => error
+            .fact("required", required)
+            .fact("available", available)
+            .fact("spendable", spendable)
+            .fact("owed", owed)
+            .fact("overdraft_limit", overdraft_limit)
+            .fact("wallet_exists", wallet_exists),
+        Refusal::WalletInDebt {
+            debt,
+            owed,
+            overdraft_limit,
+            required,
+            spendable,
+        } => error
+            .fact("debt", debt)
+            .fact("owed", owed)
+            .fact("overdraft_limit", overdraft_limit)
+            .fact("required", required)
+            .fact("spendable", spendable),
+        Refusal::WalletFrozen { since } => error.fact("since", since),
+        Refusal::WalletClosed | Refusal::WalletNotFound | Refusal::BalanceOverflow => error,
+        Refusal::UnitUnknown { unit } => error.fact("unit", unit),
+        Refusal::IdempotencyKeyReused { seq } => error
+            .fact("idempotency_key", subject.key)
+            .fact("transaction", seq),
+        Refusal::WriteOffTooLarge { owed, required } => error.fact("owed", owed).fact("required", required),
+        Refusal::AdjustmentTooLarge { required, spendable } => {
+            error.fact("required", required).fact("spendable", spendable)
+        }
+        Refusal::ExpiryNotAhead { expires_at, now } => error.violations(vec![Violation::new(
+            "expires_at",
+            format!("is {expires_at}, which is not after {now}"),
+        )]),
+        Refusal::HoldLifeExceeded { limit_seconds } => error.fact("limit_seconds", limit_seconds),
+        Refusal::WrongOrigin { origin } => error.fact("origin", origin.word()),
+        of_resource => with_resource_facts(error, of_resource, subject.shard),
+    }
+}
+
+/// Facts of refusals that concern one hold, grant or transaction.
+fn with_resource_facts(error: RpcError, refusal: &Refusal, shard: Shard) -> RpcError {
+    match refusal {
+        Refusal::HoldNotFound { hold } | Refusal::HoldClosed { hold } => {
+            error.fact("hold", hold_id_to_proto(shard, *hold))
+        }
+        Refusal::HoldExpired { hold, expired_at } => error
+            .fact("hold", hold_id_to_proto(shard, *hold))
+            .fact("expired_at", expired_at),
+        Refusal::OverrunRejected {
+            hold,
+            held,
+            required,
+            shortfall,
+        } => error
+            .fact("hold", hold_id_to_proto(shard, *hold))
+            .fact("held", held)
+            .fact("required", required)
+            .fact("shortfall", shortfall),
+        Refusal::TotalDecreased {
+            hold,
+            committed,
+            total,
+        } => error
+            .fact("hold", hold_id_to_proto(shard, *hold))
+            .fact("committed", committed)
+            .fact("total", total),
+        Refusal::GrantNotFound { grant }
+        | Refusal::GrantClosed { grant }
+        | Refusal::AlreadyRenewed { grant } => error.fact("grant", grant_id_to_proto(shard, *grant)),
+        Refusal::GrantRestTooSmall { grant, rest, required } => error
+            .fact("grant", grant_id_to_proto(shard, *grant))
+            .fact("rest", rest)
+            .fact("required", required),
+        Refusal::TransactionNotFound { seq } => error.fact("transaction", seq),
+        Refusal::NotReversible { seq, kind } => error.fact("transaction", seq).fact("kind", kind.word()),
+        Refusal::ReversalTooLarge {
+            seq,
+            amount,
+            reversed,
+            required,
+        } => error
+            .fact("transaction", seq)
+            .fact("amount", amount)
+            .fact("reversed", reversed)
+            .fact("required", required),
+        _ => error,
+    }
+}
