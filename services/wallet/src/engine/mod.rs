@@ -29,6 +29,9 @@ pub use reader::{
 pub use settings::SettingsCache;
 pub use watch::Watch;
 
+pub use crate::store::reads::Span;
+pub use crate::store::settings::SaveFault;
+
 use crate::store::{AnyLane, Store};
 use watch::Watchers;
 use worker::{Item, LaneWorker};

@@ -52,6 +52,15 @@ impl SettingsCache {
         Ok(all.remove(&tenant).unwrap_or_default())
     }
 
+    /// A tenant's settings as they are stored now: for a change that is made on top of them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn fresh(&self, tenant: &str) -> Result<Arc<Settings>, StoreFailure> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        self.of(tenant).await
+    }
+
     /// Those of many tenants, in one read where any is too old.
     pub(super) async fn of_all(
         &self,

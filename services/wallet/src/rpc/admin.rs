@@ -1,15 +1,14 @@
 //! Wallets made and changed, and the tenant's settings.
 
-use std::time::Instant;
-
 use chit_api::wallet::v1 as proto;
 use chit_rpc::{Caller, Violations};
 use chit_types::shard_of;
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::convert::{ChangeOfSettings, ChangeOfWallet, NewWallet, settings_to_proto, wallet_to_proto};
 use super::desk::Edge;
-use super::status::{Subject, fault_to_status, save_fault_to_status};
+use super::status::{Subject, fault_to_status, save_fault_to_status, unavailable};
 use crate::domain::Settings;
 use crate::engine::{Answer, Command, Freeze, Purpose, WalletRef};
 
@@ -66,7 +65,7 @@ impl Edge {
             key: "",
         };
         let wallet = WalletRef::new(caller.tenant.clone(), customer, unit);
-        let done = self.desk.submit(wallet, command, deadline.map(Into::into)).await;
+        let done = self.desk.submit(wallet, command, deadline).await;
         done.map_err(|fault| fault_to_status(&fault, subject))
     }
 
@@ -77,8 +76,9 @@ impl Edge {
         request: proto::UpdateSettingsRequest,
     ) -> Result<proto::UpdateSettingsResponse, Status> {
         let ChangeOfSettings { settings } = ChangeOfSettings::from_proto(request)?;
-        let present = self.settings(caller).await?;
-        // Settings of another version are refused by the store; those of this one are what is stored.
+        let present = self.desk.settings().fresh(&caller.tenant).await;
+        let present = present.map_err(unavailable)?;
+        // For another version the store refuses them, whatever they are.
         if present.version == settings.version {
             keeps_units(&present, &settings)?;
         }

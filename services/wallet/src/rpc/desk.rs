@@ -1,19 +1,20 @@
 //! From a read request to its answer: submitted to the engine, told from what was done.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chit_api::wallet::v1 as proto;
 use chit_api::wallet::v1::operation::Operation;
 use chit_rpc::{Caller, Violations};
 use chit_types::{Clock, Credits, Shard, ShardCount};
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::answers::{Answered, Told, grants_to_look_up};
 use super::convert::{Asked, Call, ask};
 use super::stream::result_to_proto;
-use super::status::{Subject, fault_to_status, read_fault_to_status, unavailable};
-use crate::domain::{Grant, GrantId, Settings, Transaction, explain};
+use super::status::{Subject, fault_to_status, unavailable};
+use crate::domain::{Settings, explain};
 use crate::engine::{Answer, Command, Desk, Fault, Reader, WalletRef};
 
 /// The engine as the rpcs see it.
@@ -75,7 +76,7 @@ impl Edge {
         };
         let asked = ask(request, &self.call(caller, settings.as_deref()))?;
         let (wallet, command, ticket) = asked.submit_as(&caller.tenant);
-        let done = self.desk.submit(wallet, command, deadline.map(Into::into)).await;
+        let done = self.desk.submit(wallet, command, deadline).await;
         self.tell(&ticket, done, M::answer).await
     }
 
@@ -96,7 +97,7 @@ impl Edge {
                 (ticket, prepared.tell)
             }));
         }
-        let mut done = self.desk.submit_many(commands, deadline.map(Into::into)).await.into_iter();
+        let mut done = self.desk.submit_many(commands, deadline).await.into_iter();
         let mut results = Vec::with_capacity(waiting.len());
         for waiting in waiting {
             let answer = match waiting {
@@ -169,7 +170,9 @@ impl Edge {
             if !missing.is_empty() {
                 closed_grants = self.grants_by_id(&wallet_of(&answer), &missing).await?;
             }
-            reversed_total = self.reversed_until(&answer, transaction).await?;
+            if let Some(number) = transaction.reverses {
+                reversed_total = self.reversed(&wallet_of(&answer), number, transaction.seq).await?;
+            }
         }
         Ok(build(&Told {
             shard: ticket.shard,
@@ -182,23 +185,6 @@ impl Edge {
             replayed: answer.replayed,
             hash: answer.hash,
         }))
-    }
-
-    /// Grants, open or closed.
-    pub async fn grants_by_id(&self, wallet: &WalletRef, ids: &[GrantId]) -> Result<Vec<Grant>, Status> {
-        let found = self.reader.grants_by_id(wallet, ids).await;
-        found.map_err(|fault| read_fault_to_status(&fault))
-    }
-
-    /// What reversals up to this one undid, this one included.
-    async fn reversed_until(&self, answer: &Answer, transaction: &Transaction) -> Result<Credits, Status> {
-        let Some(reversed) = transaction.reverses else {
-            return Ok(Credits::ZERO);
-        };
-        let past = self.reader.past(&wallet_of(answer), reversed).await;
-        let past = past.map_err(|fault| read_fault_to_status(&fault))?;
-        let until_now = past.reversals.iter().filter(|reversal| reversal.seq <= transaction.seq);
-        Ok(until_now.map(|reversal| explain::effect(reversal).unspent).sum())
     }
 
     fn call<'a>(&self, caller: &'a Caller, settings: Option<&'a Settings>) -> Call<'a> {

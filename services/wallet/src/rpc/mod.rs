@@ -8,11 +8,12 @@ mod answers;
 mod convert;
 mod desk;
 mod feed;
+mod history;
+mod ongoing;
 mod reads;
 mod status;
 mod stream;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,18 +21,17 @@ use chit_api::wallet::v1 as proto;
 use chit_api::wallet::v1::wallet_service_server::{WalletService, WalletServiceServer};
 use chit_rpc::{Caller, Deadline, Drain, Violations};
 use chit_types::{Clock, ShardCount, limits};
-use futures_util::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::engine::{Desk, Reader};
 use answers::Answered;
 use desk::Edge;
+use ongoing::Answers;
 
 /// The largest message a client may send: a full batch with everything its operations may say.
 const REQUEST_BYTES: usize = 16 << 20;
 
 type Answer<T> = Result<Response<T>, Status>;
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// The service over an engine.
 pub fn server(

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use chit_api::types::v1::ErrorReason;
 use chit_rpc::{RpcError, Violation, internal, refuse};
-use chit_types::Shard;
+use chit_types::{Shard, Timestamp};
 use tonic::Status;
 
 use super::convert::{grant_id_to_proto, hold_id_to_proto};
 use crate::domain::Refusal;
-use crate::engine::Fault;
+use crate::engine::{Fault, ReadFault, SaveFault};
 
+/// How far back the feed goes.
+const FEED_KEPT: Duration = Duration::from_secs(35 * 86_400);
 /// Another pod answers at once.
 const RETRY_ELSEWHERE: Duration = Duration::from_millis(200);
 /// A database that restarts is back within seconds.
@@ -54,14 +56,40 @@ pub fn fault_to_status(fault: &Fault, subject: Subject<'_>) -> Status {
     }
 }
 
+/// The status of a read that failed at `now`.
+pub fn read_fault_to_status(fault: &ReadFault, now: Timestamp) -> Status {
+    match fault {
+        ReadFault::WalletNotFound => refuse(ErrorReason::WalletNotFound, fault.to_string()).status(),
+        ReadFault::CursorExpired => refuse(
+            ErrorReason::CursorExpired,
+            "the cursor is older than the feed keeps; read the lists again, then follow from now",
+        )
+        .fact("oldest", now - FEED_KEPT)
+        .status(),
+        ReadFault::CursorUnreadable => refuse(ErrorReason::InvalidField, "cursor is none of this feed")
+            .violations(vec![Violation::new("cursor", "is none of this feed")])
+            .status(),
+        ReadFault::Unavailable(why) => unavailable(why),
+        ReadFault::Internal(why) => internal(why),
+    }
+}
+
 /// The resource is at another version.
-pub fn version_conflict(present: i64) -> Status {
+fn version_conflict(present: i64) -> Status {
     refuse(
         ErrorReason::VersionConflict,
         format!("it is at version {present}; read it again and decide anew"),
     )
     .fact("version", present)
     .status()
+}
+
+/// The status of settings that were not saved.
+pub fn save_fault_to_status(fault: &SaveFault) -> Status {
+    match fault {
+        SaveFault::Conflict { version } => version_conflict(*version),
+        SaveFault::Store(failure) => unavailable(failure),
+    }
 }
 
 /// The database is away.
