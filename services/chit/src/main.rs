@@ -4,13 +4,19 @@
 mod args;
 mod client;
 mod commands;
+mod databases;
+mod dev;
 mod failure;
+mod host;
 mod json;
+mod migrate;
 mod output;
 mod replay;
+mod serve;
 
 use std::process::ExitCode;
 
+use chit_runtime::{LogFormat, init_logging};
 use clap::Parser;
 
 use crate::args::{Cli, Command};
@@ -34,14 +40,30 @@ fn start(cli: Cli) -> anyhow::Result<()> {
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let format = cli.global.format();
+    log(&cli)?;
     let server = Server::of(&cli.global.server)?;
     match cli.command {
-        Command::Dev(_) | Command::Serve(_) | Command::Migrate(_) => Ok(()),
+        Command::Dev(args) => dev::run(args, &cli.global.server.tenant, format).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Migrate(args) => migrate::run(args, format).await,
         Command::Wallet(command) => commands::wallet::run(command, &server, format).await,
         Command::Meter(args) => commands::meter::run(args, &server, format).await,
         Command::Usage(args) => commands::usage::run(args, &server, format).await,
         Command::Explain(args) => commands::explain::run(args, &server, format).await,
         Command::Replay(args) => replay::run(args, &server, format).await,
         Command::Verify(args) => commands::verify::run(args, &server, format).await,
+    }
+}
+
+/// Commands log what they are asked to; `chit dev` what needs attention; a pod everything, for collectors.
+fn log(cli: &Cli) -> anyhow::Result<()> {
+    let (usual, log_format) = match cli.command {
+        Command::Serve(_) => (Some("info"), LogFormat::Json),
+        Command::Dev(_) => (Some("warn"), LogFormat::Pretty),
+        _ => (None, LogFormat::Pretty),
+    };
+    match cli.global.log.as_deref().or(usual) {
+        Some(filter) => Ok(init_logging(filter, log_format)?),
+        None => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chit_api::types::v1 as types;
 use chit_rpc::credits_from_proto;
 use chit_types::{Credits, Timestamp};
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::Value;
 
@@ -39,9 +39,11 @@ pub fn say_json(value: &Value) {
 pub fn table(heads: &[&str]) -> Table {
     let mut table = Table::new();
     table
-        .load_style(UTF8_HORIZONTAL_ONLY)
+        .load_style(UTF8_FULL_CONDENSED)
         .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(heads.iter().map(|head| head.trim_start_matches('>')));
+    if !heads.is_empty() {
+        table.set_header(heads.iter().map(|head| head.trim_start_matches('>')));
+    }
     for (index, head) in heads.iter().enumerate() {
         if let Some(column) = table.column_mut(index).filter(|_| head.starts_with('>')) {
             column.set_cell_alignment(CellAlignment::Right);
