@@ -208,8 +208,9 @@ impl<'a> Draft<'a> {
     pub fn put(&mut self, from: Account, id: GrantId, amount: Credits, touch: Touch) {
         let grant = self.grant(id);
         grant.rest += amount;
-        let to = rest_account(grant.state);
-        self.post(from, to, amount, touch);
+        let (state, effective_at, expires_at) = (grant.state, grant.effective_at, grant.expires_at);
+        self.state.wallet.due_for_grant(state, effective_at, expires_at);
+        self.post(from, rest_account(state), amount, touch);
     }
 
     /// Credits out of a grant's rest.
@@ -220,7 +221,7 @@ impl<'a> Draft<'a> {
             grant.removed += amount;
         }
         let from = rest_account(grant.state);
-        if matches!(to, Account::Revoked | Account::Expired) {
+        if matches!(to, Account::Revoked | Account::Expired) || touch.to_grant.is_some() {
             self.changes.grants.insert(id);
         }
         self.post(
@@ -271,20 +272,26 @@ impl<'a> Draft<'a> {
         };
         let grant = self.grant(id);
         match grant.state {
-            GrantState::Revoked => {
-                grant.removed += amount;
-                self.post(from, Account::Revoked, amount, touch);
-            }
+            GrantState::Revoked => self.remove(from, Account::Revoked, amount, touch),
             GrantState::Frozen | GrantState::Scheduled => self.put(from, id, amount, touch),
-            GrantState::Expired => self.post(from, Account::Expired, amount, touch),
+            GrantState::Expired => self.remove(from, Account::Expired, amount, touch),
             GrantState::Live | GrantState::Spent if grant.has_expired(at) => {
-                self.post(from, Account::Expired, amount, touch);
+                self.remove(from, Account::Expired, amount, touch);
             }
             GrantState::Live | GrantState::Spent => {
                 grant.state = GrantState::Live;
                 self.put(from, id, amount, touch);
             }
         }
+    }
+
+    /// Credits that would have returned to a grant and leave it for good instead.
+    fn remove(&mut self, from: Account, to: Account, amount: Credits, touch: Touch) {
+        if let Some(id) = touch.grant {
+            self.grant(id).removed += amount;
+            self.changes.grants.insert(id);
+        }
+        self.post(from, to, amount, touch);
     }
 
     /// What becomes owed by this transaction: `owed(lot) → to`.

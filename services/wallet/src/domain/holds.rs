@@ -133,6 +133,7 @@ pub fn release(case: &mut Case<'_>, id: HoldId) -> Result<Applied, Refusal> {
         });
     }
     let mut draft = case.draft(hold.held(), hold.event_type);
+    draft.transaction.forgiven = hold.uncharged;
     return_all(&mut draft, id);
     let hold = close(&mut draft, id);
     Ok(Applied::with(draft.seal(), Some(hold)))

@@ -81,7 +81,7 @@ fn rolling(case: &Case<'_>, old: &Grant, renewal: &Renewal) -> Vec<(Grant, Credi
 }
 
 /// available(old) → available(rollover) up to the cap, then available(old) → expired. The rollover lot keeps the old
-/// cost basis and is spent before the new allowance.
+/// cost basis and owed policy and is spent before the new allowance.
 fn roll(draft: &mut Draft<'_>, rolling: &[(Grant, Credits)], cap: Credits, id: GrantId, new: &GrantTerms) {
     let may: Credits = rolling.iter().map(|(_, rest)| *rest).sum();
     let rolled = may.min(cap);
@@ -100,7 +100,7 @@ fn roll(draft: &mut Draft<'_>, rolling: &[(Grant, Credits)], cap: Credits, id: G
             expires_at: new.expires_at,
             event_types: new.event_types.clone(),
             cost_basis: allowance.cost_basis,
-            owed_policy: new.owed_policy,
+            owed_policy: allowance.owed_policy,
             period_end: new.period_end,
             rollover: true,
             paid: None,

@@ -7,7 +7,8 @@ use chit_types::{Account, Credits, IdSource, TransactionKind};
 
 use super::apply::{Case, is_reversible};
 use super::draft::{Draft, Touch};
-use super::grant::{GrantId, GrantState};
+use super::grant::{Grant, GrantId, GrantState, OwedPolicy};
+use super::operation::RevokeShortfall;
 use super::outcome::Applied;
 use super::refusal::Refusal;
 use super::settings::{ExpiredReversal, REGRANT_LIFE};
@@ -181,7 +182,8 @@ fn plan(past: &Past, amount: Credits) -> Vec<(Option<GrantId>, Credits)> {
     plan
 }
 
-/// For credits due to expired grants, by setting: a new grant each, of the same source and cost basis.
+/// For credits due to expired grants, by setting, and to grants whose revocation was settled elsewhere: a new grant
+/// each, of the same source and cost basis.
 fn open_regrants(
     draft: &mut Draft<'_>,
     plan: &[(Option<GrantId>, Credits)],
@@ -189,21 +191,17 @@ fn open_regrants(
     ids: &dyn IdSource,
 ) -> BTreeMap<GrantId, GrantId> {
     let mut sums: BTreeMap<GrantId, Credits> = BTreeMap::new();
-    if expired == ExpiredReversal::Expire {
-        return BTreeMap::new();
-    }
     let at = draft.at();
     for (id, part) in plan.iter().filter_map(|(id, part)| id.map(|id| (id, part))) {
         let grant = draft.grant(id);
         let gone = grant.state == GrantState::Expired
             || (matches!(grant.state, GrantState::Live | GrantState::Spent) && grant.has_expired(at));
-        if gone {
+        if (gone && expired == ExpiredReversal::Regrant) || is_settled(grant) {
             *sums.entry(id).or_default() += *part;
         }
     }
     let mut opened = BTreeMap::new();
     for (old, amount) in sums {
-        let expires_at = at + REGRANT_LIFE;
         let grant = draft.grant(old);
         let terms = GrantTerms {
             id: GrantId(ids.next(at)),
@@ -211,7 +209,7 @@ fn open_regrants(
             amount,
             priority: grant.priority,
             effective_at: at,
-            expires_at: Some(expires_at),
+            expires_at: Some(at + REGRANT_LIFE),
             event_types: grant.event_types.clone(),
             cost_basis: grant.cost_basis,
             owed_policy: grant.owed_policy,
@@ -219,10 +217,31 @@ fn open_regrants(
             rollover: grant.rollover,
             paid: None,
         };
-        draft.state.wallet.due_by(expires_at);
+        let terms = if is_settled(grant) { stand_in(terms) } else { terms };
+        draft
+            .state
+            .wallet
+            .due_for_grant(GrantState::Live, at, terms.expires_at);
         opened.insert(old, draft.open_grant(terms, GrantState::Live));
     }
     opened
+}
+
+/// Its revocation took from elsewhere for what was spent of it: to revoke that again would take it twice.
+fn is_settled(grant: &Grant) -> bool {
+    let shortfall = grant.revoke_shortfall.unwrap_or_default();
+    grant.state == GrantState::Revoked && shortfall != RevokeShortfall::Waive
+}
+
+/// Stands for what a revocation took elsewhere: general, without end, and it repays what the revocation left owed.
+fn stand_in(terms: GrantTerms) -> GrantTerms {
+    GrantTerms {
+        expires_at: None,
+        event_types: Vec::new(),
+        owed_policy: OwedPolicy::RepayFirst,
+        rollover: false,
+        ..terms
+    }
 }
 
 /// A Commit that ends a hold below what its parts charged is linked to them as their reversal is.

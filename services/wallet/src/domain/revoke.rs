@@ -21,7 +21,10 @@ pub fn revoke(
     let grant = open
         .or_else(|| case.state.closed_grants.get(&id))
         .ok_or(Refusal::GrantNotFound { grant: id })?;
-    if matches!(grant.state, GrantState::Revoked | GrantState::Expired) {
+    // An expired grant has no rest to take, but what was spent of it may still be claimed.
+    let closed =
+        grant.state == GrantState::Revoked || (grant.state == GrantState::Expired && amount.is_some());
+    if closed {
         return Err(Refusal::GrantClosed { grant: id });
     }
     let (rest, held) = (grant.rest, grant.held);

@@ -275,7 +275,7 @@ impl Verifier {
 
     fn finish_grants(&mut self, wallet: &Wallet, closed: &[Grant]) {
         let open = wallet.grants.iter();
-        let stored: BTreeMap<_, _> = closed
+        let mut stored: BTreeMap<_, _> = closed
             .iter()
             .chain(open)
             .map(|g| {
@@ -289,12 +289,17 @@ impl Verifier {
             })
             .collect();
         for (id, sums) in std::mem::take(&mut self.grants) {
-            let found = stored.get(&id).copied().unwrap_or_default();
+            let found = stored.remove(&id).unwrap_or_default();
             if found != sums {
                 self.find(
                     "grant",
                     format!("{id:?} is stored as {found:?}, its postings say {sums:?}"),
                 );
+            }
+        }
+        for (id, found) in stored {
+            if found != GrantSums::default() {
+                self.find("grant", format!("{id:?} has {found:?} and no postings"));
             }
         }
     }
