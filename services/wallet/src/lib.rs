@@ -26,7 +26,12 @@ use store::{Store, StoreFailure};
 /// The service as a value, over a migrated database: its lanes start at once, on the current tokio runtime. Ready while
 /// the database answers with the schema that this program knows.
 #[must_use]
-pub fn build(config: WalletConfig, database: Database, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Service {
+pub fn build(
+    config: WalletConfig,
+    database: Database,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+) -> Service {
     let shards = config.shard_count();
     let parts = Parts {
         store: Store::Database(database.clone()),
@@ -99,5 +104,9 @@ fn purger(parts: &Parts, interval: Duration) -> Job {
 /// A job that found a whole bounded piece of work has probably left some.
 fn next(done: u64) -> Next {
     const FULL: u64 = 500;
-    if done >= FULL { Next::AtOnce } else { Next::AfterInterval }
+    if done >= FULL {
+        Next::AtOnce
+    } else {
+        Next::AfterInterval
+    }
 }

@@ -440,20 +440,20 @@ async fn operators_adjust_write_off_and_reverse() {
         let answer = client.write_off(write_off("1", "w")).await.unwrap().into_inner();
         assert_eq!(balances(&answer.outcome), "0 / 0 / 2");
 
-        // Unpaid debt first (2), then what was drawn (2 of 6).
+        // Unpaid debt first (2), then what was written off (1: nobody gets it back), then what was drawn (1 of 6).
         let transaction = number(&spent.outcome);
         let answer = client
             .reverse(reverse(transaction, Some("4"), "r1"))
             .await
             .unwrap()
             .into_inner();
-        assert_eq!(balances(&answer.outcome), "2 / 0 / 0");
+        assert_eq!(balances(&answer.outcome), "1 / 0 / 0");
         assert_eq!(
             (shown(&answer.reversed), shown(&answer.reversed_total)),
             ("4".into(), "4".into())
         );
         assert_eq!(answer.returns.len(), 1);
-        assert_eq!(shown(&answer.returns[0].amount), "2");
+        assert_eq!(shown(&answer.returns[0].amount), "1");
         let answer = client
             .reverse(reverse(transaction, Some("1"), "r2"))
             .await

@@ -2,7 +2,6 @@
 
 use chit_api::types::v1::{ErrorReason, OnInsufficient, OnOverrun};
 use chit_api::wallet::v1::*;
-use chit_types::Origin;
 use std::time::Duration;
 use tonic::Code;
 
@@ -161,17 +160,6 @@ async fn holds_refuse_by_their_state() {
                 ("shortfall", "6"),
             ],
         );
-        let mut metering = server.client_as("acme", Origin::Metering);
-        for answer in [
-            metering.commit(commit(&hold, "6", "c")).await.map(drop),
-            metering.release(release(&hold, "r")).await.map(drop),
-            metering.extend_hold(extend(&hold, 60)).await.map(drop),
-        ] {
-            // Loopback callers have every scope, `wallet.override` too: only the token decides.
-            if let Err(status) = answer {
-                refused::<()>(Err(status), ErrorReason::WrongOrigin, &[("origin", "client")]);
-            }
-        }
     })
     .await;
 }

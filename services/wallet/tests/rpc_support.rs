@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chit_api::types::v1::{Credits, ErrorReason};
 use chit_api::wallet::v1::wallet_service_client::WalletServiceClient;
 use chit_api::wallet::v1::*;
-use chit_rpc::{CallAs, Refused};
+use chit_rpc::{CallAs, Caller, Refused, Scopes};
 use chit_runtime::{ServeOptions, Shutdown, lazy_loopback_channel, serve};
 use chit_store::Database;
 use chit_testkit::{FreshDatabase, fresh_database, temp_data_dir};
@@ -15,11 +15,20 @@ use chit_wallet::{MIGRATIONS, WalletConfig, build};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::http;
+use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
+use tower::util::MapRequest;
 
 /// A client for one tenant and origin.
 pub type Client = WalletServiceClient<InterceptedService<Channel, CallAs>>;
+
+type Admit = Box<dyn FnMut(http::Request<Body>) -> http::Request<Body> + Send>;
+
+/// The service behind a caller of the test's making.
+pub type Admitted = MapRequest<Routes, Admit>;
 
 /// When tests begin.
 pub const START: &str = "2026-11-21T10:00:00Z";
@@ -31,6 +40,7 @@ pub struct Server {
     /// The service's clock.
     pub clock: ManualClock,
     channel: Channel,
+    routes: Routes,
     stop: Shutdown,
     serving: JoinHandle<()>,
 }
@@ -50,6 +60,7 @@ impl Server {
             Arc::new(clock.clone()),
             Arc::new(SeededIds::default()),
         );
+        let routes = service.routes();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let channel = lazy_loopback_channel(listener.local_addr().unwrap());
         let stop = Shutdown::new();
@@ -63,9 +74,27 @@ impl Server {
             client: client(&channel, "acme", Origin::Client),
             clock,
             channel,
+            routes,
             stop,
             serving,
         }
+    }
+
+    /// A client of `acme` with these scopes and no others: calls go straight into the service, as if identity had let
+    /// them pass.
+    pub fn client_with(&self, origin: Origin, scopes: &[&str]) -> WalletServiceClient<Admitted> {
+        let scopes = scopes.iter().map(|scope| (*scope).to_string()).collect();
+        let caller = Caller {
+            tenant: "acme".into(),
+            principal: "test".into(),
+            scopes: Scopes::Only(Arc::new(scopes)),
+            origin,
+        };
+        let admit: Admit = Box::new(move |mut request| {
+            request.extensions_mut().insert(caller.clone());
+            request
+        });
+        WalletServiceClient::new(MapRequest::new(self.routes.clone(), admit))
     }
 
     /// A client of another tenant or origin.
@@ -82,11 +111,12 @@ impl Server {
         let Self {
             client,
             channel,
+            routes,
             stop,
             serving,
             ..
         } = self;
-        drop((client, channel));
+        drop((client, channel, routes));
         stop.cancel();
         serving.await.unwrap();
     }

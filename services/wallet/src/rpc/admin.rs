@@ -25,7 +25,9 @@ impl Edge {
             overdraft_limit: new.overdraft_limit,
             purpose: if new.test { Purpose::Test } else { Purpose::Real },
         };
-        let answer = self.command(caller, deadline, new.customer, new.unit, command).await?;
+        let answer = self
+            .command(caller, deadline, new.customer, new.unit, command)
+            .await?;
         Ok(proto::CreateWalletResponse {
             wallet: Some(wallet_to_proto(&answer.wallet, "")),
             created: answer.created,
@@ -47,7 +49,9 @@ impl Edge {
             freeze: change.frozen.map(freeze),
             thresholds: change.thresholds,
         };
-        let answer = self.command(caller, deadline, change.customer, change.unit, command).await?;
+        let answer = self
+            .command(caller, deadline, change.customer, change.unit, command)
+            .await?;
         let wallet = Some(wallet_to_proto(&answer.wallet, ""));
         Ok(proto::UpdateWalletResponse { wallet })
     }

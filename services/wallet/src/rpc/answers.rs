@@ -85,7 +85,8 @@ impl<'a> Told<'a> {
             .filter(|transaction| transaction.grants.iter().any(|terms| terms.id == id));
         let text = opened_here.and_then(|transaction| transaction.text.as_ref());
         let reference = text.map_or("", |text| text.reference.as_str());
-        self.grant(id).map(|grant| grant_to_proto(self.shard, grant, reference))
+        self.grant(id)
+            .map(|grant| grant_to_proto(self.shard, grant, reference))
     }
 
     /// The grant it opened: the rollover lot, or the other.
@@ -106,7 +107,9 @@ impl<'a> Told<'a> {
 
     fn shares(&self, shares: &[(GrantId, Credits)]) -> Vec<proto::Draw> {
         let shares = shares.iter();
-        shares.map(|(id, amount)| share_to_proto(self.shard, *id, *amount, self.grant(*id))).collect()
+        shares
+            .map(|(id, amount)| share_to_proto(self.shard, *id, *amount, self.grant(*id)))
+            .collect()
     }
 }
 

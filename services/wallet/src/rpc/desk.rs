@@ -12,8 +12,8 @@ use tonic::Status;
 
 use super::answers::{Answered, Told, grants_to_look_up};
 use super::convert::{Asked, Call, ask};
-use super::stream::result_to_proto;
 use super::status::{Subject, fault_to_status, unavailable};
+use super::stream::result_to_proto;
 use crate::domain::{Settings, explain};
 use crate::engine::{Answer, Command, Desk, Fault, Reader, WalletRef};
 
@@ -164,14 +164,21 @@ impl Edge {
         };
         let answer = done.map_err(|fault| fault_to_status(&fault, subject))?;
         let (mut closed_grants, mut reversed_total) = (Vec::new(), Credits::ZERO);
-        let effect = answer.applied.transaction.as_ref().map(explain::effect).unwrap_or_default();
+        let effect = answer
+            .applied
+            .transaction
+            .as_ref()
+            .map(explain::effect)
+            .unwrap_or_default();
         if let Some(transaction) = &answer.applied.transaction {
             let missing = grants_to_look_up(transaction, &effect, &answer.wallet);
             if !missing.is_empty() {
                 closed_grants = self.grants_by_id(&wallet_of(&answer), &missing).await?;
             }
             if let Some(number) = transaction.reverses {
-                reversed_total = self.reversed(&wallet_of(&answer), number, transaction.seq).await?;
+                reversed_total = self
+                    .reversed(&wallet_of(&answer), number, transaction.seq)
+                    .await?;
             }
         }
         Ok(build(&Told {
@@ -218,5 +225,9 @@ fn scope_beside_spending(operation: &Operation) -> Option<&'static str> {
 
 fn wallet_of(answer: &Answer) -> WalletRef {
     let wallet = &answer.wallet;
-    WalletRef::new(wallet.tenant.as_str(), wallet.customer.as_str(), wallet.unit.as_str())
+    WalletRef::new(
+        wallet.tenant.as_str(),
+        wallet.customer.as_str(),
+        wallet.unit.as_str(),
+    )
 }

@@ -12,7 +12,7 @@ use tonic::Status;
 use super::convert::{balance_to_proto, event_to_proto, wallet_from_proto};
 use super::desk::Edge;
 use super::ongoing::{Answers, Ongoing, answers};
-use crate::engine::{FeedContent, FeedPage, Watch, WalletRef};
+use crate::engine::{FeedContent, FeedPage, WalletRef, Watch};
 
 /// A follower without news is told that it is up to date, and where, this often.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -174,7 +174,9 @@ impl Following {
         let shard = |customer: &str| shard_of(&self.caller.tenant, customer, self.edge.shards);
         let events = page.events.into_iter();
         proto::FollowEventsResponse {
-            events: events.map(|event| event_to_proto(shard(&event.customer), event)).collect(),
+            events: events
+                .map(|event| event_to_proto(shard(&event.customer), event))
+                .collect(),
             cursor: page.cursor.into(),
             up_to_date: page.up_to_date,
         }

@@ -77,11 +77,17 @@ impl WalletService for WalletRpc {
     ) -> Answer<proto::CreateWalletResponse> {
         let caller = Caller::of(&request)?.clone();
         let deadline = Deadline::of(&request);
-        let answer = self.0.create_wallet(&caller, deadline, request.into_inner()).await?;
+        let answer = self
+            .0
+            .create_wallet(&caller, deadline, request.into_inner())
+            .await?;
         Ok(Response::new(answer))
     }
 
-    async fn get_wallet(&self, request: Request<proto::GetWalletRequest>) -> Answer<proto::GetWalletResponse> {
+    async fn get_wallet(
+        &self,
+        request: Request<proto::GetWalletRequest>,
+    ) -> Answer<proto::GetWalletResponse> {
         let caller = Caller::of(&request)?.clone();
         let answer = self.0.get_wallet(&caller, request.into_inner()).await?;
         Ok(Response::new(answer))
@@ -102,7 +108,10 @@ impl WalletService for WalletRpc {
     ) -> Answer<proto::UpdateWalletResponse> {
         let caller = Caller::of(&request)?.clone();
         let deadline = Deadline::of(&request);
-        let answer = self.0.update_wallet(&caller, deadline, request.into_inner()).await?;
+        let answer = self
+            .0
+            .update_wallet(&caller, deadline, request.into_inner())
+            .await?;
         Ok(Response::new(answer))
     }
 
@@ -110,7 +119,10 @@ impl WalletService for WalletRpc {
         self.mutate(request).await
     }
 
-    async fn renew_grant(&self, request: Request<proto::RenewGrantRequest>) -> Answer<proto::RenewGrantResponse> {
+    async fn renew_grant(
+        &self,
+        request: Request<proto::RenewGrantRequest>,
+    ) -> Answer<proto::RenewGrantResponse> {
         self.mutate(request).await
     }
 
@@ -121,7 +133,10 @@ impl WalletService for WalletRpc {
         self.mutate(request).await
     }
 
-    async fn list_grants(&self, request: Request<proto::ListGrantsRequest>) -> Answer<proto::ListGrantsResponse> {
+    async fn list_grants(
+        &self,
+        request: Request<proto::ListGrantsRequest>,
+    ) -> Answer<proto::ListGrantsResponse> {
         let caller = Caller::of(&request)?.clone();
         let answer = self.0.list_grants(&caller, request.into_inner()).await?;
         Ok(Response::new(answer))
@@ -131,7 +146,10 @@ impl WalletService for WalletRpc {
         self.mutate(request).await
     }
 
-    async fn extend_hold(&self, request: Request<proto::ExtendHoldRequest>) -> Answer<proto::ExtendHoldResponse> {
+    async fn extend_hold(
+        &self,
+        request: Request<proto::ExtendHoldRequest>,
+    ) -> Answer<proto::ExtendHoldResponse> {
         self.mutate(request).await
     }
 
@@ -143,7 +161,10 @@ impl WalletService for WalletRpc {
         self.mutate(request).await
     }
 
-    async fn list_holds(&self, request: Request<proto::ListHoldsRequest>) -> Answer<proto::ListHoldsResponse> {
+    async fn list_holds(
+        &self,
+        request: Request<proto::ListHoldsRequest>,
+    ) -> Answer<proto::ListHoldsResponse> {
         let caller = Caller::of(&request)?.clone();
         let answer = self.0.list_holds(&caller, request.into_inner()).await?;
         Ok(Response::new(answer))
@@ -165,7 +186,10 @@ impl WalletService for WalletRpc {
         self.mutate(request).await
     }
 
-    async fn batch_apply(&self, request: Request<proto::BatchApplyRequest>) -> Answer<proto::BatchApplyResponse> {
+    async fn batch_apply(
+        &self,
+        request: Request<proto::BatchApplyRequest>,
+    ) -> Answer<proto::BatchApplyResponse> {
         let caller = Caller::of(&request)?.clone();
         let deadline = Deadline::of(&request);
         let operations = request.into_inner().operations;
@@ -236,7 +260,9 @@ impl WalletService for WalletRpc {
     ) -> Answer<Self::WatchBalanceStream> {
         let caller = Caller::of(&request)?.clone();
         let drain = Drain::of(&request);
-        let balances = Arc::clone(&self.0).watch_balance(caller, drain, request.into_inner()).await?;
+        let balances = Arc::clone(&self.0)
+            .watch_balance(caller, drain, request.into_inner())
+            .await?;
         Ok(Response::new(balances))
     }
 
@@ -246,11 +272,16 @@ impl WalletService for WalletRpc {
     ) -> Answer<Self::FollowEventsStream> {
         let caller = Caller::of(&request)?.clone();
         let drain = Drain::of(&request);
-        let events = Arc::clone(&self.0).follow_events(caller, drain, request.into_inner()).await?;
+        let events = Arc::clone(&self.0)
+            .follow_events(caller, drain, request.into_inner())
+            .await?;
         Ok(Response::new(events))
     }
 
-    async fn get_settings(&self, request: Request<proto::GetSettingsRequest>) -> Answer<proto::GetSettingsResponse> {
+    async fn get_settings(
+        &self,
+        request: Request<proto::GetSettingsRequest>,
+    ) -> Answer<proto::GetSettingsResponse> {
         let settings = self.0.settings(Caller::of(&request)?).await?;
         let settings = Some(convert::settings_to_proto(&settings));
         Ok(Response::new(proto::GetSettingsResponse { settings }))

@@ -79,7 +79,11 @@ impl Edge {
         } else {
             (ClosedGrants::Include, "all")
         };
-        let tokens = PageTokens::new("ListGrants", &caller.tenant, &[&wallet.customer, &wallet.unit, filter]);
+        let tokens = PageTokens::new(
+            "ListGrants",
+            &caller.tenant,
+            &[&wallet.customer, &wallet.unit, filter],
+        );
         let page = Page::open(size, &request.page_token, tokens)?;
         let after = page.after()?.map(GrantId);
         let found = self.reader.grants(&wallet, closed, after, page.size as u64).await;

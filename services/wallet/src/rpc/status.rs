@@ -217,7 +217,11 @@ fn with_resource_facts(error: RpcError, refusal: &Refusal, shard: Shard) -> RpcE
         Refusal::GrantNotFound { grant }
         | Refusal::GrantClosed { grant }
         | Refusal::AlreadyRenewed { grant } => error.fact("grant", grant_id_to_proto(shard, *grant)),
-        Refusal::GrantRestTooSmall { grant, rest, required } => error
+        Refusal::GrantRestTooSmall {
+            grant,
+            rest,
+            required,
+        } => error
             .fact("grant", grant_id_to_proto(shard, *grant))
             .fact("rest", rest)
             .fact("required", required),

@@ -142,10 +142,28 @@ fn settings_from_proto(faults: &mut Violations, sent: proto::Settings) -> Settin
     if !currency.is_empty() && !is_currency(&currency) {
         faults.field("reporting_currency", "is not a currency: three capital letters");
     }
-    let hold_ttl = span(faults, "hold_ttl", sent.hold_ttl.as_ref(), Duration::from_secs(1), HOLD_LIFE_MAX);
-    let hold_grace = span(faults, "hold_grace", sent.hold_grace.as_ref(), Duration::ZERO, HOLD_GRACE_MAX);
+    let hold_ttl = span(
+        faults,
+        "hold_ttl",
+        sent.hold_ttl.as_ref(),
+        Duration::from_secs(1),
+        HOLD_LIFE_MAX,
+    );
+    let hold_grace = span(
+        faults,
+        "hold_grace",
+        sent.hold_grace.as_ref(),
+        Duration::ZERO,
+        HOLD_GRACE_MAX,
+    );
     let limit = sent.hold_life_limit.as_ref();
-    let hold_life_limit = span(faults, "hold_life_limit", limit, Duration::from_secs(1), HOLD_LIFE_MAX);
+    let hold_life_limit = span(
+        faults,
+        "hold_life_limit",
+        limit,
+        Duration::from_secs(1),
+        HOLD_LIFE_MAX,
+    );
     let hold_ttl = hold_ttl.unwrap_or(defaults.hold_ttl);
     let hold_life_limit = hold_life_limit.unwrap_or(defaults.hold_life_limit);
     if hold_ttl > hold_life_limit {

@@ -10,7 +10,12 @@ use super::fields::unit_or_default;
 use crate::engine::WalletRef;
 
 /// Reads the name of a wallet.
-pub fn wallet_from_proto(faults: &mut Violations, caller: &Caller, customer: String, unit: String) -> WalletRef {
+pub fn wallet_from_proto(
+    faults: &mut Violations,
+    caller: &Caller,
+    customer: String,
+    unit: String,
+) -> WalletRef {
     faults.key("customer_id", &customer);
     faults.unit("unit", &unit);
     WalletRef {
@@ -65,7 +70,9 @@ impl Page {
             return String::new();
         }
         found.truncate(self.size);
-        found.last().map_or_else(String::new, |last| self.token(&place(last)))
+        found
+            .last()
+            .map_or_else(String::new, |last| self.token(&place(last)))
     }
 
     /// The token of the page after a place.

@@ -5,7 +5,9 @@ use chit_api::wallet::v1 as proto;
 use chit_rpc::{Money, credits_to_proto, money_to_proto, origin_to_proto, timestamp_to_proto};
 use chit_types::{IdKind, PublicId, Shard};
 
-use crate::domain::{Grant, GrantId, GrantSource, Hold, HoldId, HoldState, Paid, Wallet, next_expiry, spendable};
+use crate::domain::{
+    Grant, GrantId, GrantSource, Hold, HoldId, HoldState, Paid, Wallet, next_expiry, spendable,
+};
 
 /// All that a wallet holds; `spendable` is told for `event_type`.
 pub fn balance_to_proto(wallet: &Wallet, event_type: &str) -> types::Balance {

@@ -1,0 +1,12 @@
+//! The wallet's contract: every rpc, every refusal, on both engines.
+
+mod rpc_bad_input;
+mod rpc_batch;
+mod rpc_feed;
+mod rpc_mutations;
+mod rpc_reads;
+mod rpc_refusals;
+mod rpc_replay;
+mod rpc_scopes;
+mod rpc_support;
+mod rpc_tenants;
