@@ -24,6 +24,8 @@ pub struct Desk {
     pub repayments: Vec<Repayment>,
     pub reversals: BTreeMap<i64, Vec<i64>>,
     pub signals: Vec<Signal>,
+    pub origin: Origin,
+    pub may_override: bool,
     keys: BTreeMap<KeyHash, i64>,
     made: u32,
 }
@@ -40,6 +42,8 @@ impl Desk {
             repayments: Vec::new(),
             reversals: BTreeMap::new(),
             signals: Vec::new(),
+            origin: Origin::Metering,
+            may_override: false,
             keys: BTreeMap::new(),
             made: 0,
         }
@@ -54,7 +58,7 @@ impl Desk {
         }
     }
 
-    /// An operation under a fresh key, from metering's seat.
+    /// An operation under a fresh key, from metering's seat unless told otherwise.
     pub fn act(
         &mut self,
         now: Timestamp,
@@ -75,9 +79,9 @@ impl Desk {
         key: &str,
     ) -> Result<Applied, Refusal> {
         let envelope = Envelope {
-            origin: Origin::Metering,
-            may_override: false,
-            key: key_hash(Origin::Metering, kind_of(&operation), key, 0),
+            origin: self.origin,
+            may_override: self.may_override,
+            key: key_hash(self.origin, kind_of(&operation), key, 0),
             fingerprint: fingerprint(&operation, event_type),
             details: Details {
                 event_type: event_type.to_owned(),
@@ -206,6 +210,7 @@ impl Desk {
     pub fn check(&self) {
         self.wallet.assert_conserved();
         assert_eq!(self.verify(), Vec::new(), "stored is derived");
+        super::invariants::check(self);
         let live = |g: &&Grant| g.repays(self.wallet.last_at);
         let repays = self.wallet.grants.iter().find(live);
         assert!(
