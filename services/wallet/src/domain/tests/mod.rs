@@ -14,3 +14,4 @@ mod table_order;
 mod table_reversals;
 mod table_revocations;
 mod table_time;
+mod vectors;
