@@ -210,78 +210,84 @@ fn in_batches(calls: &[Call<'_>]) -> Vec<Vec<usize>> {
 }
 
 fn operation_to_proto(call: Call<'_>) -> wallet::Operation {
-    let fact = call.fact;
-    let (customer_id, unit) = (fact.customer_id.clone(), fact.unit.clone());
-    let details = Some(wallet::OperationDetails {
+    let (fact, key) = (call.fact, call.operation.key().to_string());
+    let operation = match call.operation {
+        WalletOp::Deduct { amount, mode, .. } => Op::Deduct(wallet::DeductRequest {
+            amount: Some(credits_to_proto(*amount)),
+            on_insufficient: insufficient_to_proto(*mode) as i32,
+            ..deduct(fact, key)
+        }),
+        WalletOp::Reserve {
+            amount, ttl_seconds, ..
+        } => Op::Reserve(reserve(fact, key, *amount, *ttl_seconds)),
+        WalletOp::Commit {
+            hold,
+            total,
+            keep_open,
+            mode,
+            ..
+        } => Op::Commit(wallet::CommitRequest {
+            customer_id: fact.customer_id.clone(),
+            unit: fact.unit.clone(),
+            hold_id: hold.clone(),
+            total: Some(credits_to_proto(*total)),
+            keep_open: *keep_open,
+            on_overrun: overrun_to_proto(*mode) as i32,
+            idempotency_key: key,
+            details: Some(details_to_proto(fact)),
+        }),
+        WalletOp::Release { hold, .. } => Op::Release(wallet::ReleaseRequest {
+            customer_id: fact.customer_id.clone(),
+            unit: fact.unit.clone(),
+            hold_id: hold.clone(),
+            idempotency_key: key,
+            details: Some(details_to_proto(fact)),
+        }),
+        WalletOp::Reverse {
+            transaction, amount, ..
+        } => Op::Reverse(wallet::ReverseRequest {
+            customer_id: fact.customer_id.clone(),
+            unit: fact.unit.clone(),
+            transaction: *transaction,
+            amount: Some(credits_to_proto(*amount)),
+            idempotency_key: key,
+            details: Some(details_to_proto(fact)),
+        }),
+    };
+    wallet::Operation {
+        operation: Some(operation),
+    }
+}
+
+fn deduct(fact: &Fact, idempotency_key: String) -> wallet::DeductRequest {
+    wallet::DeductRequest {
+        customer_id: fact.customer_id.clone(),
+        unit: fact.unit.clone(),
+        idempotency_key,
+        details: Some(details_to_proto(fact)),
+        ..wallet::DeductRequest::default()
+    }
+}
+
+fn reserve(fact: &Fact, idempotency_key: String, amount: Credits, seconds: i64) -> wallet::ReserveRequest {
+    wallet::ReserveRequest {
+        customer_id: fact.customer_id.clone(),
+        unit: fact.unit.clone(),
+        amount: Some(credits_to_proto(amount)),
+        idempotency_key,
+        ttl: (seconds > 0).then_some(prost_types::Duration { seconds, nanos: 0 }),
+        details: Some(details_to_proto(fact)),
+    }
+}
+
+fn details_to_proto(fact: &Fact) -> wallet::OperationDetails {
+    wallet::OperationDetails {
         event_type: fact.event_type.clone(),
         subjects: fact.body.details.subjects.clone(),
         // The event's id, so that every transaction of ours names its event; the caller's reference stays with it.
         reference: fact.event_id.clone(),
         description: fact.body.details.description.clone(),
         ..wallet::OperationDetails::default()
-    });
-    let operation = match call.operation.clone() {
-        WalletOp::Deduct { key, amount, mode } => Op::Deduct(wallet::DeductRequest {
-            customer_id,
-            unit,
-            amount: Some(credits_to_proto(amount)),
-            idempotency_key: key,
-            on_insufficient: insufficient_to_proto(mode) as i32,
-            details,
-        }),
-        WalletOp::Reserve {
-            key,
-            amount,
-            ttl_seconds,
-        } => Op::Reserve(wallet::ReserveRequest {
-            customer_id,
-            unit,
-            amount: Some(credits_to_proto(amount)),
-            idempotency_key: key,
-            ttl: (ttl_seconds > 0).then_some(prost_types::Duration {
-                seconds: ttl_seconds,
-                nanos: 0,
-            }),
-            details,
-        }),
-        WalletOp::Commit {
-            key,
-            hold,
-            total,
-            keep_open,
-            mode,
-        } => Op::Commit(wallet::CommitRequest {
-            customer_id,
-            unit,
-            hold_id: hold,
-            total: Some(credits_to_proto(total)),
-            keep_open,
-            on_overrun: overrun_to_proto(mode) as i32,
-            idempotency_key: key,
-            details,
-        }),
-        WalletOp::Release { key, hold } => Op::Release(wallet::ReleaseRequest {
-            customer_id,
-            unit,
-            hold_id: hold,
-            idempotency_key: key,
-            details,
-        }),
-        WalletOp::Reverse {
-            key,
-            transaction,
-            amount,
-        } => Op::Reverse(wallet::ReverseRequest {
-            customer_id,
-            unit,
-            transaction,
-            amount: Some(credits_to_proto(amount)),
-            idempotency_key: key,
-            details,
-        }),
-    };
-    wallet::Operation {
-        operation: Some(operation),
     }
 }
 

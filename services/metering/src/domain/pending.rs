@@ -91,6 +91,20 @@ pub enum WalletOp {
     },
 }
 
+impl WalletOp {
+    /// Its key in the wallet.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            WalletOp::Deduct { key, .. }
+            | WalletOp::Reserve { key, .. }
+            | WalletOp::Commit { key, .. }
+            | WalletOp::Release { key, .. }
+            | WalletOp::Reverse { key, .. } => key,
+        }
+    }
+}
+
 /// A wallet's balances.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Balance {

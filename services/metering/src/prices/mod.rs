@@ -94,7 +94,8 @@ impl Replicas {
         receiver
     }
 
-    async fn follow_all(self, channel: Channel, store: Store, shutdown: Shutdown) -> Result<(), String> {
+    /// Follows until the stop. What [`job`](Self::job) runs.
+    pub async fn follow_all(self, channel: Channel, store: Store, shutdown: Shutdown) -> Result<(), String> {
         let mut known = store.read().await.map_err(|fault| fault.to_string())?;
         for tenant in known.replica_tenants().await.map_err(|fault| fault.to_string())? {
             drop(self.watch(&tenant));

@@ -46,67 +46,63 @@ fn sentence(event: &proto::Event, facts: &[Fact], price: Option<&str>) -> String
     let Some(first) = facts.first() else {
         return "Nothing was charged yet.".to_string();
     };
-    let what = if first.event_type.is_empty() {
+    let named = first.event_type.is_empty();
+    let what = if named {
         first.event_id.as_str()
     } else {
         first.event_type.as_str()
     };
-    let charged: Credits = facts
-        .iter()
-        .map(|fact| fact.sums.credits())
-        .filter(|sum| sum.is_positive())
-        .sum();
-    let returned: Credits = facts
-        .iter()
-        .filter(|fact| fact.kind == FactKind::Reversed)
-        .map(|fact| -fact.sums.credits())
-        .sum();
+    let at = first.occurred_at;
+    if event.refused_because != 0 {
+        let reason = ErrorReason::try_from(event.refused_because).unwrap_or(ErrorReason::Unspecified);
+        let reason = reason.as_str_name().trim_start_matches("ERROR_REASON_");
+        return format!("Nothing was charged for {what} at {at}: {reason}.");
+    }
+    if !first.usage_class.is_charged() {
+        let class = first.usage_class.word();
+        return format!("Nothing was charged for {what} at {at}: it was {class} use.");
+    }
+    let charges = facts.iter().filter(|fact| fact.kind != FactKind::Reversed);
+    let charged: Credits = charges.map(|fact| fact.sums.credits()).sum();
     let how = match price {
         Some(price) => format!("because {price}"),
         None if first.body.credits.is_some() => "as the caller priced it".to_string(),
         None => "by a price that is not at hand now".to_string(),
     };
-    let mut text = if event.refused_because != 0 {
-        let reason = ErrorReason::try_from(event.refused_because).unwrap_or(ErrorReason::Unspecified);
-        let reason = reason.as_str_name().trim_start_matches("ERROR_REASON_");
-        return format!(
-            "Nothing was charged for {what} at {}: {reason}.",
-            first.occurred_at
-        );
-    } else if first.usage_class.is_charged() {
-        format!(
-            "{charged} {} were charged for {what} at {}, {how}",
-            first.unit, first.occurred_at
-        )
-    } else {
-        let class = first.usage_class.word();
-        format!(
-            "Nothing was charged for {what} at {}: it was {class} use",
-            first.occurred_at
-        )
-    };
-    let grants: usize = facts
+    let what_became = what_became(facts);
+    format!(
+        "{charged} {} were charged for {what} at {at}, {how}{what_became}.",
+        first.unit
+    )
+}
+
+/// Where the charge was taken from, and what became of it.
+fn what_became(facts: &[Fact]) -> String {
+    let mut parts = Vec::new();
+    let is_charge = |fact: &&Fact| fact.kind != FactKind::Reversed;
+    let drained: std::collections::BTreeSet<&str> = facts
         .iter()
-        .filter(|fact| fact.kind != FactKind::Reversed)
-        .map(|fact| fact.body.draws.len())
-        .sum();
-    if grants > 0 {
-        text.push_str(&format!(
-            "; drawn from {grants} grant{}",
-            if grants == 1 { "" } else { "s" }
-        ));
+        .filter(is_charge)
+        .flat_map(|fact| &fact.body.draws)
+        .map(|draw| draw.grant.as_str())
+        .collect();
+    match drained.len() {
+        0 => {}
+        1 => parts.push("drawn from 1 grant".to_string()),
+        count => parts.push(format!("drawn from {count} grants")),
     }
     let owed: Credits = facts.iter().filter_map(|fact| fact.body.owed_added).sum();
     if owed.is_positive() {
-        text.push_str(&format!("; {owed} of it became owed"));
+        parts.push(format!("{owed} of it became owed"));
     }
     let forgiven: i64 = facts.iter().map(|fact| fact.sums.forgiven_micros).sum();
     if forgiven > 0 {
-        text.push_str(&format!("; {} were forgiven", Credits::from_micros(forgiven)));
+        parts.push(format!("{} were forgiven", Credits::from_micros(forgiven)));
     }
+    let reversals = facts.iter().filter(|fact| fact.kind == FactKind::Reversed);
+    let returned: Credits = reversals.map(|fact| -fact.sums.credits()).sum();
     if returned.is_positive() {
-        text.push_str(&format!("; {returned} were returned"));
+        parts.push(format!("{returned} were returned"));
     }
-    text.push('.');
-    text
+    parts.into_iter().map(|part| format!("; {part}")).collect()
 }

@@ -15,6 +15,7 @@ use tonic::Status;
 use super::MeteringRpc;
 use super::status::of_store;
 use crate::domain::fact::Fact;
+use crate::domain::names::Place;
 use crate::reading::{FactRef, FeedRow};
 
 /// How often the feed is looked at.
@@ -124,21 +125,22 @@ impl Follower {
         if fresh.is_empty() {
             return Ok(None);
         }
-        let mut wanted: HashMap<(FactRefKey, i32), ()> = HashMap::new();
-        let mut events: Vec<FactRef> = Vec::new();
-        for (event, ordinal) in fresh.iter().flat_map(|row| &row.facts) {
-            wanted.insert(((event.place, event.occurred_at.micros()), *ordinal), ());
-            if !events.contains(event) {
-                events.push(*event);
-            }
-        }
-        let mut facts = self.rpc.reading.facts(&events).await?;
-        facts.retain(|fact| {
-            wanted.contains_key(&((fact.place, fact.occurred_at.micros()), fact.ordinal))
-                && (self.customer_id.is_empty() || fact.customer_id == self.customer_id)
-                && (self.event_type.is_empty() || fact.event_type == self.event_type)
-        });
-        facts.sort_by_key(|fact| (fact.recorded_at, fact.place, fact.ordinal));
+        let entries: Vec<&(FactRef, i32)> = fresh.iter().flat_map(|row| &row.facts).collect();
+        let mut events: Vec<FactRef> = entries.iter().map(|(event, _)| *event).collect();
+        events.sort_unstable_by_key(|event| (event.place, event.occurred_at));
+        events.dedup();
+        let found = self.rpc.reading.facts(&events).await?;
+        let by_name: HashMap<(Place, i32), &Fact> = found
+            .iter()
+            .map(|fact| ((fact.place, fact.ordinal), fact))
+            .collect();
+        // In the order of the batches, and in each as it was recorded.
+        let facts: Vec<&Fact> = entries
+            .iter()
+            .filter_map(|(event, ordinal)| by_name.get(&(event.place, *ordinal)).copied())
+            .filter(|fact| self.customer_id.is_empty() || fact.customer_id == self.customer_id)
+            .filter(|fact| self.event_type.is_empty() || fact.event_type == self.event_type)
+            .collect();
         for row in fresh {
             self.position = self.position.max(row.at);
             self.sent.insert((row.shard, row.batch), row.at);
@@ -147,13 +149,14 @@ impl Follower {
         self.sent.retain(|_, at| *at >= oldest);
         let view = self.rpc.view(&self.caller).await;
         Ok(Some(proto::TailEventsResponse {
-            facts: facts.iter().map(|fact| tailed(fact, view.fact(fact))).collect(),
+            facts: facts
+                .into_iter()
+                .map(|fact| tailed(fact, view.fact(fact)))
+                .collect(),
             cursor: self.position.micros().to_be_bytes().to_vec().into(),
         }))
     }
 }
-
-type FactRefKey = (crate::domain::names::Place, i64);
 
 fn tailed(fact: &Fact, recorded: proto::EventFact) -> proto::TailedFact {
     proto::TailedFact {

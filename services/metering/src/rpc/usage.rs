@@ -80,7 +80,7 @@ fn asked(
 ) -> (UsageQuery, HashSet<UsageGroup>) {
     let from = whole_hour(v, "from", message.from.as_ref());
     let until = whole_hour(v, "until", message.until.as_ref());
-    if until < from {
+    if message.until.is_some() && until < from {
         v.field("until", "is before from");
     }
     if until.micros().saturating_sub(from.micros()) > DAYS_MAX * MICROS_PER_DAY {

@@ -6,7 +6,7 @@ use chit_store::ValuesStatement;
 use chit_types::Timestamp;
 use sea_orm::sqlx::{self, AssertSqlSafe, Row};
 
-use super::summed::{bind_sums, bind_sums_sqlite, sums_of};
+use super::summed::{PostgresQuery, SqliteQuery, bind_sums, bind_sums_sqlite, sums_of};
 use super::{Result, Tx, from_json, key_of, smallint, to_json, undecodable};
 use crate::domain::event::UsageClass;
 use crate::domain::fact::{Fact, FactKind};
@@ -144,6 +144,80 @@ macro_rules! fact_of {
     }};
 }
 
+fn bind_head<'q>(query: SqliteQuery<'q>, fact: &'q Fact) -> SqliteQuery<'q> {
+    query
+        .bind(smallint(fact.place.shard))
+        .bind(&fact.place.customer[..])
+        .bind(fact.occurred_at.micros())
+        .bind(&fact.place.event[..])
+        .bind(i64::from(fact.ordinal))
+        .bind(fact.kind.word())
+        .bind(i64::from(fact.part))
+        .bind(fact.recorded_at.micros())
+        .bind(&fact.tenant)
+        .bind(&fact.customer_id)
+        .bind(&fact.unit)
+        .bind(&fact.event_id)
+        .bind(&fact.event_type)
+        .bind(fact.model())
+        .bind(fact.feature())
+        .bind(fact.usage_class.word())
+        .bind(&fact.currency)
+}
+
+fn bind_heads<'q>(query: PostgresQuery<'q>, facts: &'q [Fact]) -> PostgresQuery<'q> {
+    fn all<'q, T>(facts: &'q [Fact], of: impl Fn(&'q Fact) -> T) -> Vec<T> {
+        facts.iter().map(of).collect()
+    }
+    query
+        .bind(all(facts, |fact| smallint(fact.place.shard)))
+        .bind(all(facts, |fact| &fact.place.customer[..]))
+        .bind(all(facts, |fact| fact.occurred_at.micros()))
+        .bind(all(facts, |fact| &fact.place.event[..]))
+        .bind(all(facts, |fact| i64::from(fact.ordinal)))
+        .bind(all(facts, |fact| fact.kind.word()))
+        .bind(all(facts, |fact| i64::from(fact.part)))
+        .bind(all(facts, |fact| fact.recorded_at.micros()))
+        .bind(all(facts, |fact| fact.tenant.as_str()))
+        .bind(all(facts, |fact| fact.customer_id.as_str()))
+        .bind(all(facts, |fact| fact.unit.as_str()))
+        .bind(all(facts, |fact| fact.event_id.as_str()))
+        .bind(all(facts, |fact| fact.event_type.as_str()))
+        .bind(all(facts, Fact::model))
+        .bind(all(facts, Fact::feature))
+        .bind(all(facts, |fact| fact.usage_class.word()))
+        .bind(all(facts, |fact| fact.currency.as_str()))
+}
+
+/// Binds the four names of each event, a column each.
+fn bind_asked<'q>(query: PostgresQuery<'q>, events: &'q [FactRef]) -> PostgresQuery<'q> {
+    query
+        .bind(
+            events
+                .iter()
+                .map(|event| smallint(event.place.shard))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            events
+                .iter()
+                .map(|event| &event.place.customer[..])
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            events
+                .iter()
+                .map(|event| event.occurred_at.micros())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            events
+                .iter()
+                .map(|event| &event.place.event[..])
+                .collect::<Vec<_>>(),
+        )
+}
+
 fn int(number: i64) -> Result<i32> {
     i32::try_from(number).map_err(|fault| undecodable("number", fault))
 }
@@ -159,52 +233,12 @@ impl Tx {
             Tx::Sqlite(tx) => {
                 let rows: Vec<_> = facts.iter().zip(&bodies).collect();
                 let done = INSERT.execute(tx, &rows, |query, (fact, body)| {
-                    let query = query
-                        .bind(smallint(fact.place.shard))
-                        .bind(&fact.place.customer[..])
-                        .bind(fact.occurred_at.micros())
-                        .bind(&fact.place.event[..])
-                        .bind(i64::from(fact.ordinal))
-                        .bind(fact.kind.word())
-                        .bind(i64::from(fact.part))
-                        .bind(fact.recorded_at.micros())
-                        .bind(&fact.tenant)
-                        .bind(&fact.customer_id)
-                        .bind(&fact.unit)
-                        .bind(&fact.event_id)
-                        .bind(&fact.event_type)
-                        .bind(fact.model())
-                        .bind(fact.feature())
-                        .bind(fact.usage_class.word())
-                        .bind(&fact.currency);
-                    bind_sums_sqlite(query, &fact.sums).bind(body.as_str())
+                    bind_sums_sqlite(bind_head(query, fact), &fact.sums).bind(body.as_str())
                 });
                 done.await?;
             }
             Tx::Postgres(tx) => {
-                macro_rules! all {
-                    ($of:expr) => {
-                        facts.iter().map($of).collect::<Vec<_>>()
-                    };
-                }
-                let query = sqlx::query(INSERT_POSTGRES.as_str())
-                    .bind(all!(|fact| smallint(fact.place.shard)))
-                    .bind(all!(|fact| &fact.place.customer[..]))
-                    .bind(all!(|fact| fact.occurred_at.micros()))
-                    .bind(all!(|fact| &fact.place.event[..]))
-                    .bind(all!(|fact| i64::from(fact.ordinal)))
-                    .bind(all!(|fact| fact.kind.word()))
-                    .bind(all!(|fact| i64::from(fact.part)))
-                    .bind(all!(|fact| fact.recorded_at.micros()))
-                    .bind(all!(|fact| fact.tenant.as_str()))
-                    .bind(all!(|fact| fact.customer_id.as_str()))
-                    .bind(all!(|fact| fact.unit.as_str()))
-                    .bind(all!(|fact| fact.event_id.as_str()))
-                    .bind(all!(|fact| fact.event_type.as_str()))
-                    .bind(all!(|fact| fact.model()))
-                    .bind(all!(|fact| fact.feature()))
-                    .bind(all!(|fact| fact.usage_class.word()))
-                    .bind(all!(|fact| fact.currency.as_str()));
+                let query = bind_heads(sqlx::query(INSERT_POSTGRES.as_str()), facts);
                 let query = bind_sums(query, facts.iter().map(|fact| &fact.sums));
                 query.bind(bodies).execute(&mut **tx).await?;
             }
@@ -245,31 +279,7 @@ impl Tx {
                 read!(rows.await?);
             }
             Tx::Postgres(tx) => {
-                let query = sqlx::query(FIND_POSTGRES.as_str())
-                    .bind(
-                        events
-                            .iter()
-                            .map(|event| smallint(event.place.shard))
-                            .collect::<Vec<_>>(),
-                    )
-                    .bind(
-                        events
-                            .iter()
-                            .map(|event| &event.place.customer[..])
-                            .collect::<Vec<_>>(),
-                    )
-                    .bind(
-                        events
-                            .iter()
-                            .map(|event| event.occurred_at.micros())
-                            .collect::<Vec<_>>(),
-                    )
-                    .bind(
-                        events
-                            .iter()
-                            .map(|event| &event.place.event[..])
-                            .collect::<Vec<_>>(),
-                    );
+                let query = bind_asked(sqlx::query(FIND_POSTGRES.as_str()), events);
                 read!(query.fetch_all(&mut **tx).await?);
             }
         }

@@ -11,8 +11,8 @@ use super::{Result, Tx, smallint};
 use crate::domain::sums::{COLUMNS, Sums};
 use crate::domain::usage::{DayKey, Deltas, Group, HourKey};
 
-type PostgresQuery<'q> = Query<'q, Postgres, sqlx::postgres::PgArguments>;
-type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
+pub(super) type PostgresQuery<'q> = Query<'q, Postgres, sqlx::postgres::PgArguments>;
+pub(super) type SqliteQuery<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// Reads the sums of a row from a column on.
 macro_rules! sums_of {

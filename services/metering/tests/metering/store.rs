@@ -66,7 +66,7 @@ async fn whoever_deletes_a_step_is_the_only_one() {
         tx.insert_intake(&[row.clone(), row]).await.unwrap();
         assert_eq!(
             tx.find_intake(&[place]).await.unwrap(),
-            [step.clone()],
+            std::slice::from_ref(&step),
             "{engine:?}"
         );
         assert_eq!(
