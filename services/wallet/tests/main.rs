@@ -1,4 +1,5 @@
 //! The wallet's contract: every rpc, every refusal, on both engines.
+#![allow(clippy::unwrap_used, reason = "what fails in a test fails the test")]
 
 mod rpc_bad_input;
 mod rpc_batch;

@@ -123,6 +123,14 @@ async fn every_violated_field_of_a_request_is_listed() {
             client.release(ReleaseRequest::default()).await,
             &["customer_id", "hold_id", "idempotency_key"],
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_violated_field_of_grants_and_corrections_is_listed() {
+    on_sqlite(async |server| {
+        let mut client = server.client.clone();
         violates(
             client.renew_grant(RenewGrantRequest::default()).await,
             &[
@@ -251,6 +259,14 @@ async fn priorities_event_types_metadata_and_spans_have_edges() {
             client.deduct(sent).await,
             &["details.subjects[1]", &wide, "details.metadata[v]"],
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn spans_zero_bytes_and_sources_have_edges() {
+    on_sqlite(async |server| {
+        let mut client = server.client.clone();
         for (span, taken) in [
             ((0, 999_999_999), false),
             ((1, 0), true),
@@ -371,14 +387,9 @@ async fn settings_and_thresholds_are_checked() {
 }
 
 #[tokio::test]
-async fn pages_have_sizes_and_tokens_of_their_own_list() {
-    on_both("rpc_pages", async |server| {
+async fn pages_have_sizes() {
+    on_sqlite(async |server| {
         let mut client = server.client.clone();
-        for n in 0..3 {
-            let mut sent = grant("1", &format!("g{n}"));
-            sent.event_types = vec![format!("type-{n}")];
-            client.grant(sent).await.unwrap();
-        }
         for size in [-1, 1_001] {
             let sent = ListGrantsRequest {
                 customer_id: "user".into(),
@@ -392,17 +403,23 @@ async fn pages_have_sizes_and_tokens_of_their_own_list() {
             };
             violates(client.list_wallets(sent).await, &["page_size"]);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_token_is_of_one_list_filter_and_tenant() {
+    on_both("rpc_tokens", async |server| {
+        let mut client = server.client.clone();
+        for n in 0..3 {
+            client.grant(grant("1", &format!("g{n}"))).await.unwrap();
+        }
         let grants = ListGrantsRequest {
             customer_id: "user".into(),
             page_size: 2,
             ..Default::default()
         };
-        let token = client
-            .list_grants(grants.clone())
-            .await
-            .unwrap()
-            .into_inner()
-            .next_page_token;
+        let token = ok(client.list_grants(grants.clone()).await).next_page_token;
         assert!(!token.is_empty());
         let transactions = ListTransactionsRequest {
             customer_id: "user".into(),

@@ -42,11 +42,7 @@ async fn a_batch_answers_each_operation_by_itself_and_in_its_place() {
             op(Op::WriteOff(write_off("1", "w"))),
             op(Op::Reverse(reverse(2, None, "r"))),
         ];
-        let answer = client
-            .batch_apply(BatchApplyRequest { operations })
-            .await
-            .unwrap()
-            .into_inner();
+        let answer = ok(client.batch_apply(BatchApplyRequest { operations }).await);
         let reasons: Vec<_> = answer.results.iter().map(reason).collect();
         assert_eq!(
             reasons,
@@ -86,11 +82,7 @@ async fn a_stream_answers_in_order_within_a_wallet() {
     on_both("rpc_stream", async |server| {
         let mut client = server.client.clone();
         let (send, receive) = mpsc::channel(64);
-        let mut answers = client
-            .apply(ReceiverStream::new(receive))
-            .await
-            .unwrap()
-            .into_inner();
+        let mut answers = ok(client.apply(ReceiverStream::new(receive)).await);
         let sender = tokio::spawn(async move {
             for sequence in 0..3_000_i64 {
                 let customer = format!("user-{}", sequence % 7);
@@ -118,13 +110,7 @@ async fn a_stream_answers_in_order_within_a_wallet() {
         assert_eq!(count, 3_000);
         let mut asked = get();
         asked.customer_id = "user-0".into();
-        let wallet = client
-            .get_wallet(asked)
-            .await
-            .unwrap()
-            .into_inner()
-            .wallet
-            .unwrap();
+        let wallet = ok(client.get_wallet(asked).await).wallet.unwrap();
         // 429 of 3,000 are this customer's; 399, 1099, 1799 and 2499 are bad.
         assert_eq!(wallet.head, 425);
     })
@@ -136,11 +122,7 @@ async fn a_stream_whose_answers_nobody_reads_is_not_read_either() {
     on_both("rpc_stream_pressure", async |server| {
         let mut client = server.client.clone();
         let (send, receive) = mpsc::channel(1);
-        let mut answers = client
-            .apply(ReceiverStream::new(receive))
-            .await
-            .unwrap()
-            .into_inner();
+        let mut answers = ok(client.apply(ReceiverStream::new(receive)).await);
         // Nothing is read: buffers on the way fill, then the server stops taking operations.
         let mut sent = 0_i64;
         let refused_at = loop {
@@ -176,11 +158,7 @@ async fn a_stopping_server_answers_what_it_read_and_ends_the_stream() {
     on_both("rpc_stream_stop", async |server| {
         let mut client = server.client.clone();
         let (send, receive) = mpsc::channel(64);
-        let mut answers = client
-            .apply(ReceiverStream::new(receive))
-            .await
-            .unwrap()
-            .into_inner();
+        let mut answers = ok(client.apply(ReceiverStream::new(receive)).await);
         for sequence in 0..50 {
             let operation = Some(op(Op::Grant(grant("1", &format!("k{sequence}")))));
             send.send(ApplyRequest { sequence, operation }).await.unwrap();

@@ -27,7 +27,7 @@ async fn a_watch_tells_the_present_and_then_every_change() {
             customer_id: "user".into(),
             ..Default::default()
         };
-        let mut watch = client.watch_balance(asked).await.unwrap().into_inner();
+        let mut watch = ok(client.watch_balance(asked).await);
         let first = next(&mut watch).await;
         assert_eq!(
             (first.head, shown(&first.balance.unwrap().available)),
@@ -55,7 +55,7 @@ async fn follow(client: &mut Client, cursor: &[u8], enough: i64) -> (Vec<WalletE
         with_transactions: true,
         ..Default::default()
     };
-    let mut stream = client.follow_events(asked).await.unwrap().into_inner();
+    let mut stream = ok(client.follow_events(asked).await);
     let (mut events, mut cursor): (Vec<WalletEvent>, Vec<u8>) = (Vec::new(), cursor.to_vec());
     while events
         .iter()
@@ -181,7 +181,7 @@ async fn a_cursor_that_is_none_is_refused() {
             from_now: true,
             ..Default::default()
         };
-        let mut stream = client.follow_events(asked).await.unwrap().into_inner();
+        let mut stream = ok(client.follow_events(asked).await);
         let first = next(&mut stream).await;
         assert!(first.up_to_date || first.events.is_empty());
     })

@@ -18,7 +18,7 @@ async fn a_grant_makes_its_wallet_and_repays_what_is_owed() {
             reference: "order 1".into(),
             ..Default::default()
         });
-        let answer = client.grant(bought).await.unwrap().into_inner();
+        let answer = ok(client.grant(bought).await);
         assert_eq!(balances(&answer.outcome), "100 / 0 / 0");
         assert_eq!(number(&answer.outcome), 1);
         let made = answer.grant.unwrap();
@@ -34,7 +34,7 @@ async fn a_grant_makes_its_wallet_and_repays_what_is_owed() {
 
         let mut over = deduct("130", "big");
         over.on_insufficient = OnInsufficient::Record.into();
-        let answer = client.deduct(over).await.unwrap().into_inner();
+        let answer = ok(client.deduct(over).await);
         assert_eq!(balances(&answer.outcome), "0 / 0 / 30");
         assert_eq!(
             (shown(&answer.deducted), shown(&answer.owed_added)),
@@ -42,7 +42,7 @@ async fn a_grant_makes_its_wallet_and_repays_what_is_owed() {
         );
 
         // All of it repays: the grant is closed when it opens, and told all the same.
-        let answer = client.grant(grant("10", "order-2")).await.unwrap().into_inner();
+        let answer = ok(client.grant(grant("10", "order-2")).await);
         assert_eq!(
             (balances(&answer.outcome), shown(&answer.repaid)),
             ("0 / 0 / 20".into(), "10".into())
@@ -51,7 +51,7 @@ async fn a_grant_makes_its_wallet_and_repays_what_is_owed() {
 
         let mut never = grant("5", "gift");
         never.owed_policy = OwedPolicy::Never.into();
-        let answer = client.grant(never).await.unwrap().into_inner();
+        let answer = ok(client.grant(never).await);
         assert_eq!(
             (balances(&answer.outcome), shown(&answer.repaid)),
             ("5 / 0 / 20".into(), "0".into())
@@ -71,7 +71,7 @@ async fn a_grant_of_later_is_scheduled_and_one_in_another_currency_says_both() {
         later.priority = Some(1);
         later.paid = Some(money("EUR", 5, 0));
         later.paid_reporting = Some(money("USD", 6, 0));
-        let answer = client.grant(later).await.unwrap().into_inner();
+        let answer = ok(client.grant(later).await);
         let outcome = answer.outcome.unwrap();
         let balance = outcome.balance.unwrap();
         assert_eq!(
@@ -88,26 +88,14 @@ async fn a_grant_of_later_is_scheduled_and_one_in_another_currency_says_both() {
         server.clock.advance(Duration::from_secs(11 * 86_400));
         let mut asked = get();
         asked.event_type = "image.generate".into();
-        let wallet = client
-            .get_wallet(asked)
-            .await
-            .unwrap()
-            .into_inner()
-            .wallet
-            .unwrap();
+        let wallet = ok(client.get_wallet(asked).await).wallet.unwrap();
         let balance = wallet.balance.unwrap();
         assert_eq!(
             (shown(&balance.available), shown(&balance.spendable)),
             ("50".into(), "50".into())
         );
         assert_eq!(balance.next_expiry, instant("2027-01-01T00:00:00Z"));
-        let general = client
-            .get_wallet(get())
-            .await
-            .unwrap()
-            .into_inner()
-            .wallet
-            .unwrap();
+        let general = ok(client.get_wallet(get()).await).wallet.unwrap();
         assert_eq!(shown(&general.balance.unwrap().spendable), "0");
     })
     .await;
@@ -120,7 +108,7 @@ async fn a_renewal_rolls_over_up_to_the_cap_and_expires_the_rest() {
         let mut allowance = grant("100", "sub-1:2026-11");
         allowance.source = GrantSource::Allowance.into();
         allowance.period_end = instant("2026-12-01T00:00:00Z");
-        let old = client.grant(allowance).await.unwrap().into_inner().grant.unwrap();
+        let old = ok(client.grant(allowance).await).grant.unwrap();
         assert_eq!(old.expires_at, instant("2026-12-02T00:00:00Z"));
         client.deduct(deduct("70", "spent")).await.unwrap();
         let renewal = RenewGrantRequest {
@@ -132,7 +120,7 @@ async fn a_renewal_rolls_over_up_to_the_cap_and_expires_the_rest() {
             rollover_cap: credits("20"),
             ..Default::default()
         };
-        let answer = client.renew_grant(renewal).await.unwrap().into_inner();
+        let answer = ok(client.renew_grant(renewal).await);
         assert_eq!(balances(&answer.outcome), "120 / 0 / 0");
         assert_eq!(
             (shown(&answer.rolled), shown(&answer.expired)),
@@ -152,13 +140,7 @@ async fn a_renewal_rolls_over_up_to_the_cap_and_expires_the_rest() {
 async fn a_revocation_takes_an_amount_or_all() {
     on_both("rpc_revoke", async |server| {
         let mut client = server.client.clone();
-        let made = client
-            .grant(grant("100", "g"))
-            .await
-            .unwrap()
-            .into_inner()
-            .grant
-            .unwrap();
+        let made = ok(client.grant(grant("100", "g")).await).grant.unwrap();
         let revoke = |amount: Option<&str>, key: &str| RevokeGrantRequest {
             customer_id: "user".into(),
             grant_id: made.grant_id.clone(),
@@ -166,11 +148,7 @@ async fn a_revocation_takes_an_amount_or_all() {
             idempotency_key: key.into(),
             ..Default::default()
         };
-        let answer = client
-            .revoke_grant(revoke(Some("30"), "r1"))
-            .await
-            .unwrap()
-            .into_inner();
+        let answer = ok(client.revoke_grant(revoke(Some("30"), "r1")).await);
         assert_eq!(
             (balances(&answer.outcome), shown(&answer.revoked)),
             ("70 / 0 / 0".into(), "30".into())
@@ -178,11 +156,7 @@ async fn a_revocation_takes_an_amount_or_all() {
         assert_eq!(answer.grant.unwrap().state(), GrantState::Live);
         client.deduct(deduct("15", "d")).await.unwrap();
         client.reserve(reserve("5", "h")).await.unwrap();
-        let answer = client
-            .revoke_grant(revoke(None, "r2"))
-            .await
-            .unwrap()
-            .into_inner();
+        let answer = ok(client.revoke_grant(revoke(None, "r2")).await);
         assert_eq!(balances(&answer.outcome), "0 / 5 / 0");
         assert_eq!(
             (
@@ -204,7 +178,7 @@ async fn a_hold_is_extended_committed_in_parts_and_closed() {
         client.grant(grant("100", "g")).await.unwrap();
         let mut asked = reserve("10", "h");
         asked.details = of_type("chat.reply");
-        let answer = client.reserve(asked).await.unwrap().into_inner();
+        let answer = ok(client.reserve(asked).await);
         assert_eq!(balances(&answer.outcome), "90 / 10 / 0");
         let hold = answer.hold.unwrap();
         assert_eq!(
@@ -221,7 +195,7 @@ async fn a_hold_is_extended_committed_in_parts_and_closed() {
             idempotency_key: "e".into(),
             ..Default::default()
         };
-        let answer = client.extend_hold(extend).await.unwrap().into_inner();
+        let answer = ok(client.extend_hold(extend).await);
         let extended = answer.hold.unwrap();
         assert_eq!(
             (shown(&extended.amount), shown(&extended.held)),
@@ -231,7 +205,7 @@ async fn a_hold_is_extended_committed_in_parts_and_closed() {
 
         let mut part = commit(&hold.hold_id, "8", "p1");
         part.keep_open = true;
-        let answer = client.commit(part).await.unwrap().into_inner();
+        let answer = ok(client.commit(part).await);
         assert_eq!(
             (shown(&answer.charged), shown(&answer.committed)),
             ("8".into(), "8".into())
@@ -240,11 +214,7 @@ async fn a_hold_is_extended_committed_in_parts_and_closed() {
         assert_eq!(answer.hold.unwrap().state(), HoldState::Open);
 
         // The final total is lower: the excess returns with the rest.
-        let answer = client
-            .commit(commit(&hold.hold_id, "6", "p2"))
-            .await
-            .unwrap()
-            .into_inner();
+        let answer = ok(client.commit(commit(&hold.hold_id, "6", "p2")).await);
         assert_eq!(
             (shown(&answer.charged), shown(&answer.committed)),
             ("-2".into(), "6".into())
@@ -265,16 +235,10 @@ async fn a_commit_above_the_hold_is_recorded_capped_or_rejected() {
         ] {
             let mut client = server.client_as(&format!("tenant-{}", mode as i32), Origin::Client);
             client.grant(grant("20", "g")).await.unwrap();
-            let hold = client
-                .reserve(reserve("10", "h"))
-                .await
-                .unwrap()
-                .into_inner()
-                .hold
-                .unwrap();
+            let hold = ok(client.reserve(reserve("10", "h")).await).hold.unwrap();
             let mut final_commit = commit(&hold.hold_id, "30", "c");
             final_commit.on_overrun = mode.into();
-            let answer = client.commit(final_commit).await.unwrap().into_inner();
+            let answer = ok(client.commit(final_commit).await);
             assert_eq!(shown(&answer.charged), charged);
             assert_eq!(shown(&answer.owed_added), owed);
             assert_eq!(shown(&answer.forgiven), forgiven);
@@ -295,37 +259,17 @@ async fn a_release_returns_the_hold_and_of_an_expired_one_changes_nothing() {
     on_both("rpc_release", async |server| {
         let mut client = server.client.clone();
         client.grant(grant("10", "g")).await.unwrap();
-        let first = client
-            .reserve(reserve("4", "h1"))
-            .await
-            .unwrap()
-            .into_inner()
-            .hold
-            .unwrap();
-        let answer = client
-            .release(release(&first.hold_id, "r1"))
-            .await
-            .unwrap()
-            .into_inner();
+        let first = ok(client.reserve(reserve("4", "h1")).await).hold.unwrap();
+        let answer = ok(client.release(release(&first.hold_id, "r1")).await);
         assert_eq!(
             (shown(&answer.released), balances(&answer.outcome)),
             ("4".into(), "10 / 0 / 0".into())
         );
         assert_eq!(answer.hold.unwrap().state(), HoldState::Closed);
 
-        let second = client
-            .reserve(reserve("4", "h2"))
-            .await
-            .unwrap()
-            .into_inner()
-            .hold
-            .unwrap();
+        let second = ok(client.reserve(reserve("4", "h2")).await).hold.unwrap();
         server.clock.advance(Duration::from_secs(3_600));
-        let answer = client
-            .release(release(&second.hold_id, "r2"))
-            .await
-            .unwrap()
-            .into_inner();
+        let answer = ok(client.release(release(&second.hold_id, "r2")).await);
         assert_eq!(
             (shown(&answer.released), number(&answer.outcome)),
             ("0".into(), 0)
@@ -333,11 +277,7 @@ async fn a_release_returns_the_hold_and_of_an_expired_one_changes_nothing() {
         assert_eq!(balances(&answer.outcome), "10 / 0 / 0");
 
         // What was done all the same is still settled, once, and said to be late.
-        let answer = client
-            .commit(commit(&second.hold_id, "3", "c"))
-            .await
-            .unwrap()
-            .into_inner();
+        let answer = ok(client.commit(commit(&second.hold_id, "3", "c")).await);
         assert!(answer.late);
         assert_eq!(
             (shown(&answer.charged), balances(&answer.outcome)),
@@ -354,29 +294,17 @@ async fn a_deduct_names_the_grants_it_drained_in_their_order() {
         let mut bought = grant("100", "a");
         bought.source = GrantSource::Purchase.into();
         bought.paid = Some(money("USD", 1, 0));
-        let a = client.grant(bought).await.unwrap().into_inner().grant.unwrap();
+        let a = ok(client.grant(bought).await).grant.unwrap();
         let mut promotional = grant("20", "b");
         promotional.expires_at = instant("2027-03-01T00:00:00Z");
-        let b = client
-            .grant(promotional)
-            .await
-            .unwrap()
-            .into_inner()
-            .grant
-            .unwrap();
+        let b = ok(client.grant(promotional).await).grant.unwrap();
         let mut restricted = grant("10", "c");
         restricted.event_types = vec!["image.generate".into()];
-        let c = client
-            .grant(restricted)
-            .await
-            .unwrap()
-            .into_inner()
-            .grant
-            .unwrap();
+        let c = ok(client.grant(restricted).await).grant.unwrap();
 
         let mut spend = deduct("35", "d");
         spend.details = of_type("image.generate");
-        let answer = client.deduct(spend).await.unwrap().into_inner();
+        let answer = ok(client.deduct(spend).await);
         let draws: Vec<_> = answer
             .draws
             .iter()
@@ -405,14 +333,14 @@ async fn a_deduct_names_the_grants_it_drained_in_their_order() {
 
         let mut capped = deduct("200", "cap");
         capped.on_insufficient = OnInsufficient::Cap.into();
-        let answer = client.deduct(capped).await.unwrap().into_inner();
+        let answer = ok(client.deduct(capped).await);
         assert_eq!(
             (shown(&answer.deducted), shown(&answer.forgiven)),
             ("95".into(), "105".into())
         );
 
         // Zero is a fact too.
-        let answer = client.deduct(deduct("0", "zero")).await.unwrap().into_inner();
+        let answer = ok(client.deduct(deduct("0", "zero")).await);
         assert_eq!(
             (shown(&answer.deducted), number(&answer.outcome)),
             ("0".into(), 6)
@@ -425,9 +353,9 @@ async fn a_deduct_names_the_grants_it_drained_in_their_order() {
 async fn operators_adjust_write_off_and_reverse() {
     on_both("rpc_operators", async |server| {
         let mut client = server.client.clone();
-        let answer = client.adjust(adjust("10", "up")).await.unwrap().into_inner();
+        let answer = ok(client.adjust(adjust("10", "up")).await);
         assert_eq!(answer.grant.unwrap().source(), GrantSource::Adjustment);
-        let answer = client.adjust(adjust("-4", "down")).await.unwrap().into_inner();
+        let answer = ok(client.adjust(adjust("-4", "down")).await);
         assert_eq!(
             (balances(&answer.outcome), answer.grant),
             ("6 / 0 / 0".into(), None)
@@ -435,18 +363,14 @@ async fn operators_adjust_write_off_and_reverse() {
 
         let mut over = deduct("9", "over");
         over.on_insufficient = OnInsufficient::Record.into();
-        let spent = client.deduct(over).await.unwrap().into_inner();
+        let spent = ok(client.deduct(over).await);
         assert_eq!(balances(&spent.outcome), "0 / 0 / 3");
-        let answer = client.write_off(write_off("1", "w")).await.unwrap().into_inner();
+        let answer = ok(client.write_off(write_off("1", "w")).await);
         assert_eq!(balances(&answer.outcome), "0 / 0 / 2");
 
         // Unpaid debt first (2), then what was written off (1: nobody gets it back), then what was drawn (1 of 6).
         let transaction = number(&spent.outcome);
-        let answer = client
-            .reverse(reverse(transaction, Some("4"), "r1"))
-            .await
-            .unwrap()
-            .into_inner();
+        let answer = ok(client.reverse(reverse(transaction, Some("4"), "r1")).await);
         assert_eq!(balances(&answer.outcome), "1 / 0 / 0");
         assert_eq!(
             (shown(&answer.reversed), shown(&answer.reversed_total)),
@@ -454,24 +378,18 @@ async fn operators_adjust_write_off_and_reverse() {
         );
         assert_eq!(answer.returns.len(), 1);
         assert_eq!(shown(&answer.returns[0].amount), "1");
-        let answer = client
-            .reverse(reverse(transaction, Some("1"), "r2"))
-            .await
-            .unwrap()
-            .into_inner();
+        let answer = ok(client.reverse(reverse(transaction, Some("1"), "r2")).await);
         assert_eq!(
             (shown(&answer.reversed), shown(&answer.reversed_total)),
             ("1".into(), "5".into())
         );
 
-        let listed = client
+        let listed = ok(client
             .list_transactions(ListTransactionsRequest {
                 customer_id: "user".into(),
                 ..Default::default()
             })
-            .await
-            .unwrap()
-            .into_inner();
+            .await);
         let kinds: Vec<_> = listed.transactions.iter().map(|t| t.kind()).collect();
         use TransactionKind::{Adjust, Deduct, Reverse, WriteOff};
         assert_eq!(kinds, [Adjust, Adjust, Deduct, WriteOff, Reverse, Reverse]);

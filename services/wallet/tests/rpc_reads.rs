@@ -1,5 +1,6 @@
 //! Wallets, lists, history, explanations and settings as they are read.
 
+use chit_api::google::r#type::Money;
 use chit_api::types::v1::TransactionKind;
 use chit_api::wallet::v1::*;
 use std::time::Duration;
@@ -16,7 +17,7 @@ async fn a_wallet_is_made_once_and_changed_by_version() {
             test: true,
             ..Default::default()
         };
-        let made = client.create_wallet(sent.clone()).await.unwrap().into_inner();
+        let made = ok(client.create_wallet(sent.clone()).await);
         assert!(made.created);
         let wallet = made.wallet.unwrap();
         assert_eq!(
@@ -24,11 +25,11 @@ async fn a_wallet_is_made_once_and_changed_by_version() {
             (0, true, "credits")
         );
         assert_eq!(wallet.hash.len(), 32);
-        let again = client.create_wallet(sent).await.unwrap().into_inner();
+        let again = ok(client.create_wallet(sent).await);
         assert_eq!((again.created, again.wallet), (false, Some(wallet.clone())));
 
         // The overdraft may be spent: 5 are owed, and none is debt.
-        let answer = client.deduct(deduct("5", "d")).await.unwrap().into_inner();
+        let answer = ok(client.deduct(deduct("5", "d")).await);
         assert_eq!(balances(&answer.outcome), "0 / 0 / 5");
         let change = UpdateWalletRequest {
             customer_id: "user".into(),
@@ -40,13 +41,7 @@ async fn a_wallet_is_made_once_and_changed_by_version() {
             }),
             ..Default::default()
         };
-        let changed = client
-            .update_wallet(change)
-            .await
-            .unwrap()
-            .into_inner()
-            .wallet
-            .unwrap();
+        let changed = ok(client.update_wallet(change).await).wallet.unwrap();
         assert_eq!(changed.version, wallet.version + 1);
         assert_eq!(changed.frozen_since, instant(START));
         assert_eq!(
@@ -63,13 +58,7 @@ async fn a_wallet_is_made_once_and_changed_by_version() {
             frozen: Some(false),
             ..Default::default()
         };
-        let changed = client
-            .update_wallet(thaw)
-            .await
-            .unwrap()
-            .into_inner()
-            .wallet
-            .unwrap();
+        let changed = ok(client.update_wallet(thaw).await).wallet.unwrap();
         assert_eq!(
             (changed.frozen_since, shown(&changed.overdraft_limit)),
             (None, "2".into())
@@ -94,11 +83,7 @@ async fn a_wallet_is_read_as_of_a_past_time() {
         ] {
             let mut asked = get();
             asked.as_of = instant(at);
-            let balance = client
-                .get_wallet(asked)
-                .await
-                .unwrap()
-                .into_inner()
+            let balance = ok(client.get_wallet(asked).await)
                 .wallet
                 .unwrap()
                 .balance
@@ -135,83 +120,84 @@ async fn lists_go_on_where_their_page_ended() {
         }
         // Spends 7 and 6 (the lowest priority numbers): those two are closed.
         client.deduct(deduct("13", "d")).await.unwrap();
-
-        let (mut grants, mut token) = (Vec::new(), String::new());
-        loop {
-            let page = ListGrantsRequest {
-                customer_id: "user".into(),
-                page_size: 2,
-                page_token: token,
-                ..Default::default()
-            };
-            let page = client.list_grants(page).await.unwrap().into_inner();
-            assert!(page.grants.len() <= 2);
-            grants.extend(page.grants);
-            token = page.next_page_token;
-            if token.is_empty() {
-                break;
-            }
-        }
-        let amounts: Vec<_> = grants.iter().map(|grant| shown(&grant.amount)).collect();
-        assert_eq!(amounts[..5], ["5", "4", "3", "2", "1"]);
-        assert_eq!(amounts.len(), 7);
-        assert_eq!(grants[0].reference, "order 4");
-        assert_eq!(grants[6].state(), GrantState::Spent);
-
-        let (mut holds, mut token) = (Vec::new(), String::new());
-        loop {
-            let page = ListHoldsRequest {
-                customer_id: "user".into(),
-                page_size: 3,
-                page_token: token,
-                ..Default::default()
-            };
-            let page = client.list_holds(page).await.unwrap().into_inner();
-            holds.extend(page.holds.into_iter().map(|hold| hold.hold_id));
-            token = page.next_page_token;
-            if token.is_empty() {
-                break;
-            }
-        }
-        holds.dedup();
-        assert_eq!(holds.len(), 7);
-
-        let (mut customers, mut token) = (Vec::new(), String::new());
-        loop {
-            let page = ListWalletsRequest {
-                page_size: 3,
-                page_token: token,
-            };
-            let page = client.list_wallets(page).await.unwrap().into_inner();
-            customers.extend(page.wallets.into_iter().map(|wallet| wallet.customer_id));
-            token = page.next_page_token;
-            if token.is_empty() {
-                break;
-            }
-        }
-        customers.sort();
-        customers.dedup();
-        assert_eq!(customers.len(), 8);
-
-        let (mut numbers, mut token) = (Vec::new(), String::new());
-        loop {
-            let page = ListTransactionsRequest {
-                customer_id: "user".into(),
-                after: 2,
-                page_size: 4,
-                page_token: token,
-                ..Default::default()
-            };
-            let page = client.list_transactions(page).await.unwrap().into_inner();
-            numbers.extend(page.transactions.into_iter().map(|transaction| transaction.seq));
-            token = page.next_page_token;
-            if token.is_empty() {
-                break;
-            }
-        }
-        assert_eq!(numbers, (3..=15).collect::<Vec<i64>>());
+        grants_in_pages(&mut client).await;
+        holds_and_wallets_in_pages(&mut client).await;
+        transactions_in_pages(&mut client).await;
     })
     .await;
+}
+
+async fn grants_in_pages(client: &mut Client) {
+    let grants = every_page(async |page_token| {
+        let asked = ListGrantsRequest {
+            customer_id: "user".into(),
+            page_size: 2,
+            page_token,
+            ..Default::default()
+        };
+        let page = ok(client.list_grants(asked).await);
+        assert!(page.grants.len() <= 2);
+        (page.grants, page.next_page_token)
+    });
+    let grants = grants.await;
+    let amounts: Vec<_> = grants.iter().map(|grant| shown(&grant.amount)).collect();
+    assert_eq!(amounts[..5], ["5", "4", "3", "2", "1"]);
+    assert_eq!(amounts.len(), 7);
+    assert_eq!(grants[0].reference, "order 4");
+    assert_eq!(grants[6].state(), GrantState::Spent);
+}
+
+async fn holds_and_wallets_in_pages(client: &mut Client) {
+    let holds = every_page(async |page_token| {
+        let asked = ListHoldsRequest {
+            customer_id: "user".into(),
+            page_size: 3,
+            page_token,
+            ..Default::default()
+        };
+        let page = ok(client.list_holds(asked).await);
+        (page.holds, page.next_page_token)
+    });
+    let mut holds: Vec<_> = holds.await.into_iter().map(|hold| hold.hold_id).collect();
+    holds.dedup();
+    assert_eq!(holds.len(), 7);
+
+    let wallets = every_page(async |page_token| {
+        let asked = ListWalletsRequest {
+            page_size: 3,
+            page_token,
+        };
+        let page = ok(client.list_wallets(asked).await);
+        (page.wallets, page.next_page_token)
+    });
+    let mut customers: Vec<_> = wallets
+        .await
+        .into_iter()
+        .map(|wallet| wallet.customer_id)
+        .collect();
+    customers.sort();
+    customers.dedup();
+    assert_eq!(customers.len(), 8);
+}
+
+async fn transactions_in_pages(client: &mut Client) {
+    let transactions = every_page(async |page_token| {
+        let asked = ListTransactionsRequest {
+            customer_id: "user".into(),
+            after: 2,
+            page_size: 4,
+            page_token,
+            ..Default::default()
+        };
+        let page = ok(client.list_transactions(asked).await);
+        (page.transactions, page.next_page_token)
+    });
+    let numbers: Vec<i64> = transactions
+        .await
+        .iter()
+        .map(|transaction| transaction.seq)
+        .collect();
+    assert_eq!(numbers, (3..=15).collect::<Vec<i64>>());
 }
 
 #[tokio::test]
@@ -219,14 +205,7 @@ async fn a_statement_is_newest_first_and_leaves_holds_out() {
     on_both("rpc_statement", async |server| {
         let mut client = server.client.clone();
         client.grant(grant("10", "g")).await.unwrap();
-        let hold = client
-            .reserve(reserve("4", "h"))
-            .await
-            .unwrap()
-            .into_inner()
-            .hold
-            .unwrap()
-            .hold_id;
+        let hold = ok(client.reserve(reserve("4", "h")).await).hold.unwrap().hold_id;
         server.clock.advance(Duration::from_secs(60));
         client.commit(commit(&hold, "3", "c")).await.unwrap();
         let mut spend = deduct("2", "d");
@@ -240,7 +219,7 @@ async fn a_statement_is_newest_first_and_leaves_holds_out() {
             customer_id: "user".into(),
             ..Default::default()
         };
-        let page = client.get_statement(asked.clone()).await.unwrap().into_inner();
+        let page = ok(client.get_statement(asked.clone()).await);
         let lines: Vec<_> = page
             .lines
             .iter()
@@ -262,39 +241,37 @@ async fn a_statement_is_newest_first_and_leaves_holds_out() {
         assert_eq!(page.lines[0].reference, "message 5");
         assert_eq!(page.next_page_token, "");
 
-        let later = GetStatementRequest {
-            from: instant("2026-11-21T10:01:00Z"),
-            page_size: 1,
-            ..asked.clone()
-        };
-        let first = client.get_statement(later.clone()).await.unwrap().into_inner();
-        let second = GetStatementRequest {
-            page_token: first.next_page_token.clone(),
-            ..later
-        };
-        let second = client.get_statement(second).await.unwrap().into_inner();
-        assert_eq!((first.lines[0].transaction, second.lines[0].transaction), (4, 3));
-        let backwards = GetStatementRequest {
-            from: instant("2026-11-21T10:01:00Z"),
-            until: instant("2026-11-21T10:00:00Z"),
-            ..asked
-        };
-        violates(client.get_statement(backwards).await, &["until"]);
+        spans_and_pages(&mut client, asked).await;
     })
     .await;
+}
+
+async fn spans_and_pages(client: &mut Client, asked: GetStatementRequest) {
+    let later = GetStatementRequest {
+        from: instant("2026-11-21T10:01:00Z"),
+        page_size: 1,
+        ..asked.clone()
+    };
+    let first = ok(client.get_statement(later.clone()).await);
+    let second = GetStatementRequest {
+        page_token: first.next_page_token.clone(),
+        ..later
+    };
+    let second = ok(client.get_statement(second).await);
+    assert_eq!((first.lines[0].transaction, second.lines[0].transaction), (4, 3));
+    let backwards = GetStatementRequest {
+        from: instant("2026-11-21T10:01:00Z"),
+        until: instant("2026-11-21T10:00:00Z"),
+        ..asked
+    };
+    violates(client.get_statement(backwards).await, &["until"]);
 }
 
 #[tokio::test]
 async fn an_explanation_names_who_paid_and_what_was_undone() {
     on_both("rpc_explain", async |server| {
         let mut client = server.client.clone();
-        let made = client
-            .grant(grant("10", "g"))
-            .await
-            .unwrap()
-            .into_inner()
-            .grant
-            .unwrap();
+        let made = ok(client.grant(grant("10", "g")).await).grant.unwrap();
         let mut spend = deduct("4", "d");
         spend.details = of_type("chat.reply");
         client.deduct(spend).await.unwrap();
@@ -304,7 +281,7 @@ async fn an_explanation_names_who_paid_and_what_was_undone() {
             transaction,
             ..Default::default()
         };
-        let told = client.explain_transaction(asked(2)).await.unwrap().into_inner();
+        let told = ok(client.explain_transaction(asked(2)).await);
         assert_eq!(told.transaction.as_ref().unwrap().seq, 2);
         assert_eq!(told.draws.len(), 1);
         assert_eq!(
@@ -320,7 +297,7 @@ async fn an_explanation_names_who_paid_and_what_was_undone() {
             "{}",
             told.sentence
         );
-        let told = client.explain_transaction(asked(3)).await.unwrap().into_inner();
+        let told = ok(client.explain_transaction(asked(3)).await);
         assert_eq!(shown(&told.returns[0].amount), "1");
         violates(client.explain_transaction(asked(0)).await, &["transaction"]);
     })
@@ -341,7 +318,7 @@ async fn the_ledger_verifies_by_wallet_and_by_tenant() {
                 customer_id: customer.into(),
                 ..Default::default()
             };
-            let mut pages = client.verify_ledger(asked).await.unwrap().into_inner();
+            let mut pages = ok(client.verify_ledger(asked).await);
             let mut verified = Vec::new();
             let mut last = VerifyLedgerResponse::default();
             while let Some(page) = pages.message().await.unwrap() {
@@ -367,11 +344,7 @@ async fn the_ledger_verifies_by_wallet_and_by_tenant() {
 async fn settings_are_versioned_and_declare_units() {
     on_both("rpc_settings", async |server| {
         let mut client = server.client.clone();
-        let defaults = client
-            .get_settings(GetSettingsRequest {})
-            .await
-            .unwrap()
-            .into_inner()
+        let defaults = ok(client.get_settings(GetSettingsRequest {}).await)
             .settings
             .unwrap();
         assert_eq!(
@@ -391,25 +364,13 @@ async fn settings_are_versioned_and_declare_units() {
         let sent = UpdateSettingsRequest {
             settings: Some(changed.clone()),
         };
-        let answer = client
-            .update_settings(sent)
-            .await
-            .unwrap()
-            .into_inner()
-            .settings
-            .unwrap();
+        let answer = ok(client.update_settings(sent).await).settings.unwrap();
         assert_eq!((answer.version, &answer.units), (1, &changed.units));
         let mut other_unit = grant("10", "g");
         other_unit.unit = "tokens".into();
         client.grant(other_unit).await.unwrap();
         client.grant(grant("10", "g")).await.unwrap();
-        let hold = client
-            .reserve(reserve("1", "h"))
-            .await
-            .unwrap()
-            .into_inner()
-            .hold
-            .unwrap();
+        let hold = ok(client.reserve(reserve("1", "h")).await).hold.unwrap();
         assert_eq!(hold.expires_at, instant("2026-11-21T10:01:00Z"));
 
         let without = UpdateSettingsRequest {
@@ -419,6 +380,23 @@ async fn settings_are_versioned_and_declare_units() {
             }),
         };
         violates(client.update_settings(without).await, &["settings.units"]);
+
+        // A currency that a cost is told in stays.
+        let mut bought = grant("10", "bought");
+        bought.paid = Some(Money {
+            currency_code: "USD".into(),
+            units: 1,
+            nanos: 0,
+        });
+        client.grant(bought).await.unwrap();
+        let other_currency = UpdateSettingsRequest {
+            settings: Some(Settings {
+                reporting_currency: "EUR".into(),
+                ..answer
+            }),
+        };
+        let answer = client.update_settings(other_currency).await;
+        violates(answer, &["settings.reporting_currency"]);
     })
     .await;
 }

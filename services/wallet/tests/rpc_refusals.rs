@@ -68,7 +68,6 @@ async fn a_wallet_in_debt_frozen_or_in_no_unit_refuses_to_spend() {
                 ("overdraft_limit", "0"),
                 ("owed", "5"),
                 ("required", "1"),
-                ("spendable", "0"),
             ],
         );
         let freeze = UpdateWalletRequest {
@@ -118,14 +117,7 @@ async fn holds_refuse_by_their_state() {
     on_both("rpc_refuse_hold", async |server| {
         let mut client = server.client.clone();
         client.grant(grant("100", "g")).await.unwrap();
-        let hold = client
-            .reserve(reserve("10", "h"))
-            .await
-            .unwrap()
-            .into_inner()
-            .hold
-            .unwrap()
-            .hold_id;
+        let hold = ok(client.reserve(reserve("10", "h")).await).hold.unwrap().hold_id;
         let extend = |hold: &str, ttl: i64| ExtendHoldRequest {
             customer_id: "user".into(),
             hold_id: hold.into(),
@@ -169,14 +161,7 @@ async fn a_hold_that_ended_or_ran_out_refuses() {
     on_both("rpc_refuse_ended", async |server| {
         let mut client = server.client.clone();
         client.grant(grant("100", "g")).await.unwrap();
-        let hold = client
-            .reserve(reserve("10", "h"))
-            .await
-            .unwrap()
-            .into_inner()
-            .hold
-            .unwrap()
-            .hold_id;
+        let hold = ok(client.reserve(reserve("10", "h")).await).hold.unwrap().hold_id;
         client.release(release(&hold, "r")).await.unwrap();
         let closed = [("hold", hold.as_str())];
         refused(
@@ -190,11 +175,7 @@ async fn a_hold_that_ended_or_ran_out_refuses() {
             &closed,
         );
 
-        let second = client
-            .reserve(reserve("10", "h2"))
-            .await
-            .unwrap()
-            .into_inner()
+        let second = ok(client.reserve(reserve("10", "h2")).await)
             .hold
             .unwrap()
             .hold_id;
@@ -224,14 +205,7 @@ async fn a_hold_that_ended_or_ran_out_refuses() {
 async fn grants_refuse_by_their_state() {
     on_both("rpc_refuse_grant", async |server| {
         let mut client = server.client.clone();
-        let made = client
-            .grant(grant("100", "g"))
-            .await
-            .unwrap()
-            .into_inner()
-            .grant
-            .unwrap()
-            .grant_id;
+        let made = ok(client.grant(grant("100", "g")).await).grant.unwrap().grant_id;
         let named = [("grant", made.as_str())];
         let revoke = |amount: Option<&str>, key: &str| RevokeGrantRequest {
             customer_id: "user".into(),
@@ -260,14 +234,7 @@ async fn grants_refuse_by_their_state() {
             Code::AlreadyExists
         );
 
-        let other = client
-            .grant(grant("5", "g2"))
-            .await
-            .unwrap()
-            .into_inner()
-            .grant
-            .unwrap()
-            .grant_id;
+        let other = ok(client.grant(grant("5", "g2")).await).grant.unwrap().grant_id;
         let mut whole = revoke(None, "w");
         whole.grant_id = other.clone();
         client.revoke_grant(whole.clone()).await.unwrap();
@@ -292,7 +259,7 @@ async fn history_refuses_what_cannot_be_undone() {
     on_both("rpc_refuse_history", async |server| {
         let mut client = server.client.clone();
         client.grant(grant("10", "g")).await.unwrap();
-        let spent = client.deduct(deduct("4", "d")).await.unwrap().into_inner();
+        let spent = ok(client.deduct(deduct("4", "d")).await);
         assert_eq!(number(&spent.outcome), 2);
         refused(
             client.reverse(reverse(99, None, "r")).await,
@@ -356,18 +323,8 @@ async fn a_change_made_for_an_older_version_is_refused() {
             overdraft_limit: credits("5"),
             ..Default::default()
         };
-        let first = client
-            .update_wallet(change(0))
-            .await
-            .unwrap()
-            .into_inner()
-            .wallet
-            .unwrap();
-        let second = client
-            .update_wallet(change(first.version))
-            .await
-            .unwrap()
-            .into_inner()
+        let first = ok(client.update_wallet(change(0)).await).wallet.unwrap();
+        let second = ok(client.update_wallet(change(first.version)).await)
             .wallet
             .unwrap();
         let present = second.version.to_string();

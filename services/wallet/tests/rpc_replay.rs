@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::rpc_support::*;
 
 /// One of every mutation, on a wallet that has what each needs; answers as they came.
-async fn one_of_each(client: &mut Client, ids: &mut Ids) -> Vec<String> {
+async fn one_of_each(client: &mut Client) -> Vec<String> {
     let mut answers = Vec::new();
     let mut allowance = grant("100", "k");
     allowance.period_end = instant("2026-12-01T00:00:00Z");
@@ -17,14 +17,17 @@ async fn one_of_each(client: &mut Client, ids: &mut Ids) -> Vec<String> {
         description: "a grant".into(),
         ..Default::default()
     });
-    let granted = client.grant(allowance).await.unwrap().into_inner();
-    ids.grant = granted.grant.as_ref().unwrap().grant_id.clone();
-    answers.push(told(
-        granted.outcome.clone(),
-        (granted.grant.map(terms), granted.repaid),
-    ));
+    let made = ok(client.grant(allowance).await);
+    let allowance = made.grant.as_ref().unwrap().grant_id.clone();
+    answers.push(told(made.outcome, (made.grant.map(terms), made.repaid)));
+    holds(client, &mut answers).await;
+    corrections(client, &mut answers).await;
+    renewal(client, allowance, &mut answers).await;
+    answers
+}
 
-    let reserved = client.reserve(reserve("10", "k")).await.unwrap().into_inner();
+async fn holds(client: &mut Client, answers: &mut Vec<String>) {
+    let reserved = ok(client.reserve(reserve("10", "k")).await);
     let hold = reserved.hold.unwrap().hold_id;
     answers.push(told(reserved.outcome, &hold));
     let extend = ExtendHoldRequest {
@@ -34,102 +37,61 @@ async fn one_of_each(client: &mut Client, ids: &mut Ids) -> Vec<String> {
         idempotency_key: "k".into(),
         ..Default::default()
     };
-    let extended = client.extend_hold(extend).await.unwrap().into_inner();
-    answers.push(told(extended.outcome, ()));
-    let committed = client
-        .commit(commit(&hold, "112", "k"))
-        .await
-        .unwrap()
-        .into_inner();
-    answers.push(told(
-        committed.outcome,
-        (
-            committed.charged,
-            committed.committed,
-            committed.owed_added,
-            committed.forgiven,
-            committed.draws,
-        ),
-    ));
-    let released = client
-        .reserve(reserve("0", "k2"))
-        .await
-        .unwrap()
-        .into_inner()
-        .hold
-        .unwrap();
-    let answer = client
-        .release(release(&released.hold_id, "k"))
-        .await
-        .unwrap()
-        .into_inner();
-    answers.push(told(answer.outcome, answer.released));
+    answers.push(told(ok(client.extend_hold(extend).await).outcome, ()));
+    let done = ok(client.commit(commit(&hold, "112", "k")).await);
+    let facts = (
+        done.charged,
+        done.committed,
+        done.owed_added,
+        done.forgiven,
+        done.draws,
+    );
+    answers.push(told(done.outcome, facts));
+    let other = ok(client.reserve(reserve("0", "k2")).await).hold.unwrap().hold_id;
+    let done = ok(client.release(release(&other, "k")).await);
+    answers.push(told(done.outcome, done.released));
+}
+
+async fn corrections(client: &mut Client, answers: &mut Vec<String>) {
     let mut over = deduct("5", "k");
     over.on_insufficient = OnInsufficient::Record.into();
-    let deducted = client.deduct(over).await.unwrap().into_inner();
-    ids.deduct = number(&deducted.outcome);
+    let done = ok(client.deduct(over).await);
+    let spent = number(&done.outcome);
+    let facts = (done.deducted, done.owed_added, done.forgiven, done.draws);
+    answers.push(told(done.outcome, facts));
+    answers.push(told(ok(client.write_off(write_off("1", "k")).await).outcome, ()));
+    let done = ok(client.reverse(reverse(spent, Some("2"), "k")).await);
     answers.push(told(
-        deducted.outcome,
-        (
-            deducted.deducted,
-            deducted.owed_added,
-            deducted.forgiven,
-            deducted.draws,
-        ),
+        done.outcome,
+        (done.reversed, done.reversed_total, done.returns),
     ));
-    answers.push(told(
-        client
-            .write_off(write_off("1", "k"))
-            .await
-            .unwrap()
-            .into_inner()
-            .outcome,
-        (),
-    ));
-    let reversed = client
-        .reverse(reverse(ids.deduct, Some("2"), "k"))
-        .await
-        .unwrap()
-        .into_inner();
-    answers.push(told(
-        reversed.outcome,
-        (reversed.reversed, reversed.reversed_total, reversed.returns),
-    ));
-    let adjusted = client.adjust(adjust("50", "k")).await.unwrap().into_inner();
-    answers.push(told(adjusted.outcome, adjusted.grant.map(terms)));
+    let done = ok(client.adjust(adjust("50", "k")).await);
+    answers.push(told(done.outcome, done.grant.map(terms)));
+}
+
+async fn renewal(client: &mut Client, allowance: String, answers: &mut Vec<String>) {
     let renewal = RenewGrantRequest {
         customer_id: "user".into(),
-        grant_id: ids.grant.clone(),
+        grant_id: allowance,
         amount: credits("20"),
         idempotency_key: "k".into(),
         period_end: instant("2027-01-01T00:00:00Z"),
         ..Default::default()
     };
-    let renewed = client.renew_grant(renewal).await.unwrap().into_inner();
-    ids.renewed = renewed.grant.as_ref().unwrap().grant_id.clone();
+    let done = ok(client.renew_grant(renewal).await);
+    let renewed = done.grant.as_ref().unwrap().grant_id.clone();
     answers.push(told(
-        renewed.outcome,
-        (renewed.grant.map(terms), renewed.rolled, renewed.expired),
+        done.outcome,
+        (done.grant.map(terms), done.rolled, done.expired),
     ));
     let revocation = RevokeGrantRequest {
         customer_id: "user".into(),
-        grant_id: ids.renewed.clone(),
+        grant_id: renewed,
         idempotency_key: "k".into(),
         ..Default::default()
     };
-    let revoked = client.revoke_grant(revocation).await.unwrap().into_inner();
-    answers.push(told(
-        revoked.outcome,
-        (revoked.revoked, revoked.claimed, revoked.waived),
-    ));
-    answers
-}
-
-#[derive(Default)]
-struct Ids {
-    grant: String,
-    renewed: String,
-    deduct: i64,
+    let done = ok(client.revoke_grant(revocation).await);
+    answers.push(told(done.outcome, (done.revoked, done.claimed, done.waived)));
 }
 
 /// What a repeated answer must tell again: all but what is said to be of the present.
@@ -153,11 +115,10 @@ fn terms(grant: CreditGrant) -> (String, i32, i64, String, i64) {
 async fn a_repeated_call_tells_what_the_first_told() {
     on_both("rpc_replay", async |server| {
         let mut client = server.client.clone();
-        let mut ids = Ids::default();
-        let first = one_of_each(&mut client, &mut ids).await;
+        let first = one_of_each(&mut client).await;
         let head = wallet(&mut client).await;
         server.clock.advance(Duration::from_secs(60));
-        let again = one_of_each(&mut client, &mut ids).await;
+        let again = one_of_each(&mut client).await;
         for (first, again) in first.iter().zip(&again) {
             assert_eq!(first, again);
         }
@@ -172,11 +133,11 @@ async fn a_replay_says_so_and_tells_the_present_balances_and_hold() {
     on_both("rpc_replay_present", async |server| {
         let mut client = server.client.clone();
         client.grant(grant("10", "g")).await.unwrap();
-        let first = client.reserve(reserve("4", "h")).await.unwrap().into_inner();
+        let first = ok(client.reserve(reserve("4", "h")).await);
         assert!(!first.outcome.unwrap().replayed);
         let hold = first.hold.unwrap();
         client.commit(commit(&hold.hold_id, "3", "c")).await.unwrap();
-        let again = client.reserve(reserve("4", "h")).await.unwrap().into_inner();
+        let again = ok(client.reserve(reserve("4", "h")).await);
         let outcome = again.outcome.clone().unwrap();
         assert!(outcome.replayed);
         assert_eq!(
@@ -201,16 +162,7 @@ async fn how_to_handle_a_shortage_and_free_text_are_no_content_but_amounts_are()
             description: "said otherwise".into(),
             ..Default::default()
         });
-        assert!(
-            client
-                .deduct(same)
-                .await
-                .unwrap()
-                .into_inner()
-                .outcome
-                .unwrap()
-                .replayed
-        );
+        assert!(ok(client.deduct(same).await).outcome.unwrap().replayed);
         let mut other_type = deduct("4", "k");
         other_type.details = of_type("chat.reply");
         for other in [deduct("5", "k"), other_type] {
@@ -241,7 +193,7 @@ async fn a_refusal_stores_nothing_and_the_key_is_good_again() {
         client.grant(grant("1", "g")).await.unwrap();
         assert!(client.deduct(deduct("4", "k")).await.is_err());
         client.grant(grant("9", "g2")).await.unwrap();
-        let answer = client.deduct(deduct("4", "k")).await.unwrap().into_inner();
+        let answer = ok(client.deduct(deduct("4", "k")).await);
         assert_eq!(
             (number(&answer.outcome), balances(&answer.outcome).as_str()),
             (3, "6 / 0 / 0")
@@ -251,11 +203,5 @@ async fn a_refusal_stores_nothing_and_the_key_is_good_again() {
 }
 
 async fn wallet(client: &mut Client) -> Wallet {
-    client
-        .get_wallet(get())
-        .await
-        .unwrap()
-        .into_inner()
-        .wallet
-        .unwrap()
+    ok(client.get_wallet(get()).await).wallet.unwrap()
 }

@@ -16,13 +16,7 @@ async fn holds_and_transactions_belong_to_their_origin() {
         let mut client = server.client.clone();
         client.grant(grant("100", "g")).await.unwrap();
         let mut metering = server.client_with(Origin::Metering, &[SPEND]);
-        let hold = metering
-            .reserve(reserve("10", "h"))
-            .await
-            .unwrap()
-            .into_inner()
-            .hold
-            .unwrap();
+        let hold = ok(metering.reserve(reserve("10", "h")).await).hold.unwrap();
         assert_eq!(hold.origin, chit_api::types::v1::Origin::Metering as i32);
         let hold = hold.hold_id;
         metering.deduct(deduct("5", "d")).await.unwrap();
@@ -64,11 +58,7 @@ async fn operations_of_a_batch_need_the_scopes_of_their_rpcs() {
             op(Op::Reverse(reverse(1, None, "r"))),
             op(Op::Deduct(deduct("0", "d"))),
         ];
-        let answer = spender
-            .batch_apply(BatchApplyRequest { operations })
-            .await
-            .unwrap()
-            .into_inner();
+        let answer = ok(spender.batch_apply(BatchApplyRequest { operations }).await);
         let missing: Vec<_> = answer
             .results
             .iter()

@@ -14,12 +14,12 @@ use chit_types::{ManualClock, Origin, SeededIds, ShardCount, Timestamp};
 use chit_wallet::{MIGRATIONS, WalletConfig, build};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
+use tonic::{Response, Status};
 use tower::util::MapRequest;
 
 /// A client for one tenant and origin.
@@ -293,6 +293,23 @@ pub fn balances(outcome: &Option<Outcome>) -> String {
 /// The transaction's number.
 pub fn number(outcome: &Option<Outcome>) -> i64 {
     outcome.as_ref().expect("an outcome is told").transaction
+}
+
+/// The answer of a call that must succeed.
+#[track_caller]
+pub fn ok<T>(answer: Result<Response<T>, Status>) -> T {
+    answer.unwrap().into_inner()
+}
+
+/// Every page of a list, from the first to the last.
+pub async fn every_page<T>(mut page: impl AsyncFnMut(String) -> (Vec<T>, String)) -> Vec<T> {
+    let (mut all, mut next) = page(String::new()).await;
+    while !next.is_empty() {
+        let (more, token) = page(next).await;
+        all.extend(more);
+        next = token;
+    }
+    all
 }
 
 /// Asserts a refusal with exactly these facts (in the order of their names).

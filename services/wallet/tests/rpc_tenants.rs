@@ -12,24 +12,10 @@ use crate::rpc_support::*;
 async fn another_tenants_ids_are_not_found_on_every_rpc() {
     on_both("rpc_tenants", async |server| {
         let mut acme = server.client.clone();
-        let made = acme
-            .grant(grant("100", "g"))
-            .await
-            .unwrap()
-            .into_inner()
-            .grant
-            .unwrap()
-            .grant_id;
-        let hold = acme
-            .reserve(reserve("10", "h"))
-            .await
-            .unwrap()
-            .into_inner()
-            .hold
-            .unwrap()
-            .hold_id;
+        let made = ok(acme.grant(grant("100", "g")).await).grant.unwrap().grant_id;
+        let hold = ok(acme.reserve(reserve("10", "h")).await).hold.unwrap().hold_id;
         acme.deduct(deduct("5", "d")).await.unwrap();
-        let before = acme.get_wallet(get()).await.unwrap().into_inner();
+        let before = ok(acme.get_wallet(get()).await);
 
         // With no wallet of that name, and with one of the very same customer id.
         let mut globex = server.client_as("globex", Origin::Client);
@@ -46,7 +32,7 @@ async fn another_tenants_ids_are_not_found_on_every_rpc() {
             acme.release(other(release(&hold, "r"))).await,
             ErrorReason::HoldNotFound,
         );
-        assert_eq!(acme.get_wallet(get()).await.unwrap().into_inner(), before);
+        assert_eq!(ok(acme.get_wallet(get()).await), before);
     })
     .await;
 }
@@ -126,7 +112,7 @@ async fn another_tenants_customers_are_not_found_on_every_read() {
         };
         not_found(globex.get_statement(statement).await, missing);
         let explain = ExplainTransactionRequest {
-            customer_id: customer_id.clone(),
+            customer_id,
             transaction: 1,
             ..Default::default()
         };
@@ -134,34 +120,30 @@ async fn another_tenants_customers_are_not_found_on_every_read() {
             globex.explain_transaction(explain).await,
             ErrorReason::TransactionNotFound,
         );
-        let watch = WatchBalanceRequest {
-            customer_id: customer_id.clone(),
-            ..Default::default()
-        };
-        not_found(globex.watch_balance(watch).await, missing);
-        let verify = VerifyLedgerRequest {
-            customer_id,
-            ..Default::default()
-        };
-        let verdict = match globex.verify_ledger(verify).await {
-            Ok(stream) => stream.into_inner().message().await,
-            Err(status) => Err(status),
-        };
-        not_found(verdict, missing);
-        let wallets = globex
-            .list_wallets(ListWalletsRequest::default())
-            .await
-            .unwrap()
-            .into_inner();
-        assert_eq!(wallets, ListWalletsResponse::default());
-        let settings = globex
-            .get_settings(GetSettingsRequest {})
-            .await
-            .unwrap()
-            .into_inner();
-        assert_eq!(settings.settings.unwrap().version, 0);
+        streams_and_settings(&mut globex).await;
     })
     .await;
+}
+
+async fn streams_and_settings(globex: &mut Client) {
+    let watch = WatchBalanceRequest {
+        customer_id: "user".into(),
+        ..Default::default()
+    };
+    not_found(globex.watch_balance(watch).await, ErrorReason::WalletNotFound);
+    let verify = VerifyLedgerRequest {
+        customer_id: "user".into(),
+        ..Default::default()
+    };
+    let verdict = match globex.verify_ledger(verify).await {
+        Ok(stream) => stream.into_inner().message().await,
+        Err(status) => Err(status),
+    };
+    not_found(verdict, ErrorReason::WalletNotFound);
+    let wallets = ok(globex.list_wallets(ListWalletsRequest::default()).await);
+    assert_eq!(wallets, ListWalletsResponse::default());
+    let settings = ok(globex.get_settings(GetSettingsRequest {}).await);
+    assert_eq!(settings.settings.unwrap().version, 0);
 }
 
 #[track_caller]

@@ -410,6 +410,14 @@ impl Reader {
         Ok(out)
     }
 
+    /// Whether any grant of the tenant's has a cost, which is told in the reporting currency.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_costs(&self, tenant: &str) -> Result<bool, ReadFault> {
+        Ok(self.store.has_costs(tenant).await?)
+    }
+
     /// A cursor at the present end of the feed.
     ///
     /// # Errors

@@ -57,7 +57,10 @@ impl SettingsCache {
     /// # Errors
     /// When they cannot be read.
     pub async fn fresh(&self, tenant: &str) -> Result<Arc<Settings>, StoreFailure> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(tenant);
         self.of(tenant).await
     }
 

@@ -84,23 +84,29 @@ impl Edge {
         let present = present.map_err(unavailable)?;
         // For another version the store refuses them, whatever they are.
         if present.version == settings.version {
-            keeps_units(&present, &settings)?;
+            self.keeps(caller, &present, &settings).await?;
         }
         let saved = self.desk.settings().save(&caller.tenant, settings).await;
         let saved = saved.map_err(|fault| save_fault_to_status(&fault))?;
         let settings = Some(settings_to_proto(&saved));
         Ok(proto::UpdateSettingsResponse { settings })
     }
-}
 
-/// Wallets of a unit that is gone could not be reached any more.
-fn keeps_units(present: &Settings, next: &Settings) -> Result<(), Status> {
-    let mut faults = Violations::new();
-    for unit in present.units.iter().filter(|unit| !next.has_unit(&unit.name)) {
-        faults.field(
-            "settings.units",
-            format!("leaves out {:?}, which is declared", unit.name),
-        );
+    /// What others rely on stays: wallets of a unit that is gone could not be reached any more, and costs are told in
+    /// the currency that they were converted to.
+    async fn keeps(&self, caller: &Caller, present: &Settings, next: &Settings) -> Result<(), Status> {
+        let mut faults = Violations::new();
+        for unit in present.units.iter().filter(|unit| !next.has_unit(&unit.name)) {
+            let what = format!("leaves out {:?}, which is declared", unit.name);
+            faults.field("settings.units", what);
+        }
+        if next.reporting_currency != present.reporting_currency {
+            let fixed = self.reader.has_costs(&caller.tenant).await;
+            if fixed.map_err(|fault| self.failed(&fault))? {
+                let what = format!("is fixed: grants have costs in {}", present.reporting_currency);
+                faults.field("settings.reporting_currency", what);
+            }
+        }
+        faults.finish()
     }
-    faults.finish()
 }

@@ -104,7 +104,7 @@ impl Ongoing for Watching {
 
     async fn next(&mut self) -> Result<Option<Self::Told>, Status> {
         if let Some(first) = self.first.take() {
-            self.told = Some(first.clone());
+            self.told = Some(first);
             return Ok(Some(first));
         }
         loop {
@@ -117,7 +117,7 @@ impl Ongoing for Watching {
             }
             let now = self.look().await?;
             if self.told.as_ref() != Some(&now) {
-                self.told = Some(now.clone());
+                self.told = Some(now);
                 return Ok(Some(now));
             }
         }

@@ -160,13 +160,12 @@ fn with_facts(error: RpcError, refusal: &Refusal, subject: Subject<'_>) -> RpcEr
             owed,
             overdraft_limit,
             required,
-            spendable,
+            ..
         } => error
             .fact("debt", debt)
             .fact("owed", owed)
             .fact("overdraft_limit", overdraft_limit)
-            .fact("required", required)
-            .fact("spendable", spendable),
+            .fact("required", required),
         Refusal::WalletFrozen { since } => error.fact("since", since),
         Refusal::WalletClosed | Refusal::WalletNotFound | Refusal::BalanceOverflow => error,
         Refusal::UnitUnknown { unit } => error.fact("unit", unit),
@@ -238,5 +237,105 @@ fn with_resource_facts(error: RpcError, refusal: &Refusal, shard: Shard) -> RpcE
             .fact("reversed", reversed)
             .fact("required", required),
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chit_rpc::{Refused, code_of};
+
+    use super::*;
+
+    /// Reason, code and facts of each row of the page's tables.
+    fn documented() -> Vec<(String, String, Vec<String>)> {
+        let page = include_str!("../../../../docs/errors.md");
+        let rows = page.lines().filter(|line| line.starts_with("| `"));
+        rows.map(|row| {
+            let words = |cell: &str| {
+                cell.split('`')
+                    .skip(1)
+                    .step_by(2)
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            let mut cells = row.split('|').skip(1).map(words);
+            let (reason, code) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+            (reason.concat(), code.concat(), cells.next().unwrap_or_default())
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_page_of_errors_has_every_reason_with_its_code_and_facts() {
+        let contract = include_str!("../../../../proto/chit/type/v1/type.proto");
+        let documented = documented();
+        for number in 1_i32.. {
+            let Ok(reason) = ErrorReason::try_from(number) else {
+                break;
+            };
+            let name = reason.as_str_name().trim_start_matches("ERROR_REASON_");
+            let row = documented.iter().find(|(known, _, _)| known == name);
+            let (_, code, facts) = row.unwrap_or_else(|| panic!("{name} is not documented"));
+            let ours = format!("{:?}", code_of(reason)).to_uppercase();
+            assert_eq!(ours, code.replace('_', ""), "{name}");
+            let before = contract
+                .split(&format!("ERROR_REASON_{name} ="))
+                .next()
+                .unwrap_or_default();
+            let comment = before.rsplit(';').next().unwrap_or_default();
+            for fact in facts {
+                assert!(
+                    comment.contains(&format!("`{fact}`")),
+                    "{name}: the contract does not name {fact}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn facts_are_told_as_the_contract_names_them() {
+        let shard = Shard(7);
+        let subject = Subject { shard, key: "k" };
+        let hold = crate::domain::HoldId([3; 16]);
+        let refusal = Refusal::HoldClosed { hold };
+        let status = fault_to_status(&Fault::Refused(refusal), subject);
+        let refused = Refused::of(&status);
+        assert_eq!(refused.reason, ErrorReason::HoldClosed);
+        assert_eq!(refused.facts["hold"], hold_id_to_proto(shard, hold));
+        let status = fault_to_status(&Fault::Refused(Refusal::IdempotencyKeyReused { seq: 4 }), subject);
+        let refused = Refused::of(&status);
+        assert_eq!(
+            (
+                refused.facts["idempotency_key"].as_str(),
+                refused.facts["transaction"].as_str()
+            ),
+            ("k", "4")
+        );
+        let millis = Duration::from_millis(40);
+        let status = fault_to_status(&Fault::Overloaded { retry_after: millis }, subject);
+        let refused = Refused::of(&status);
+        assert_eq!(
+            (refused.reason, refused.retry_after),
+            (ErrorReason::Overloaded, Some(millis))
+        );
+        for (fault, reason) in [
+            (Fault::DeadlinePassed, ErrorReason::DeadlineBeforeStart),
+            (Fault::Draining, ErrorReason::Draining),
+            (
+                Fault::Unavailable("gone".into()),
+                ErrorReason::DependencyUnavailable,
+            ),
+            (Fault::Internal("broken".into()), ErrorReason::Internal),
+            (
+                Fault::VersionConflict { version: 3 },
+                ErrorReason::VersionConflict,
+            ),
+        ] {
+            assert_eq!(Refused::of(&fault_to_status(&fault, subject)).reason, reason);
+        }
+        let oldest = read_fault_to_status(&ReadFault::CursorExpired, Timestamp::from_seconds(36 * 86_400));
+        assert_eq!(Refused::of(&oldest).facts["oldest"], "1970-01-02T00:00:00Z");
+        let told = Refused::of(&fault_to_status(&Fault::Internal("secret".into()), subject));
+        assert!(!told.message.contains("secret"), "nothing of ours is shown");
     }
 }

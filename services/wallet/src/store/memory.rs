@@ -142,6 +142,11 @@ impl Tables {
         )
     }
 
+    pub(super) fn has_costs(&self, tenant: &str) -> bool {
+        let mut grants = self.grants.iter().filter(|(_, grant)| grant.cost_basis != 0);
+        grants.any(|((key, _), _)| self.wallets.get(key).is_some_and(|one| one.tenant == tenant))
+    }
+
     pub(super) fn names(&self, keys: &[WalletKey]) -> Vec<(WalletId, String, String, String)> {
         let found = keys.iter().filter_map(|key| self.wallets.get(key));
         found

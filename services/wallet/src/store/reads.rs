@@ -126,6 +126,10 @@ const WALLETS: &str = concat!(
     " FROM wallets w WHERE w.shard = $1 AND w.tenant = $2 AND w.wallet_id > $3 ORDER BY w.wallet_id LIMIT $4"
 );
 
+const COSTS: &str = "SELECT g.cost_basis FROM wallets w \
+     JOIN grants g ON g.shard = w.shard AND g.wallet_id = w.wallet_id \
+     WHERE w.tenant = $1 AND g.cost_basis <> 0 LIMIT 1";
+
 const NO_LIMIT: u64 = i64::MAX as u64;
 
 fn limited(limit: u64) -> Value {
@@ -352,6 +356,19 @@ impl Store {
             fill(database.reader(), key, wallet).await?;
         }
         Ok(wallets)
+    }
+
+    /// Whether any grant of a tenant's has a cost: then it is told in the currency of that time.
+    pub async fn has_costs(&self, tenant: &str) -> Result<bool, StoreFailure> {
+        match self {
+            Store::Memory(memory) => Ok(memory.read().await.has_costs(tenant)),
+            Store::Database(database) => {
+                let read = |row: &QueryResult, at: usize| row.int(at);
+                Ok(!all(database.reader(), COSTS, vec![tenant.into()], read)
+                    .await?
+                    .is_empty())
+            }
+        }
     }
 
     /// The names of wallets: tenant, customer, unit.

@@ -135,9 +135,7 @@ impl ChangeOfSettings {
 fn settings_from_proto(faults: &mut Violations, sent: proto::Settings) -> Settings {
     let defaults = Settings::default();
     let version = faults.count("version", sent.version);
-    if faults.at_most_items("units", sent.units.len(), UNITS) {
-        units_from_proto(faults, &sent.units);
-    }
+    let units = units_from_proto(faults, sent.units);
     let currency = sent.reporting_currency;
     if !currency.is_empty() && !is_currency(&currency) {
         faults.field("reporting_currency", "is not a currency: three capital letters");
@@ -171,14 +169,7 @@ fn settings_from_proto(faults: &mut Violations, sent: proto::Settings) -> Settin
     }
     Settings {
         version,
-        units: sent
-            .units
-            .into_iter()
-            .map(|unit| Unit {
-                name: unit.name,
-                description: unit.description,
-            })
-            .collect(),
+        units,
         reporting_currency: if currency.is_empty() {
             defaults.reporting_currency
         } else {
@@ -194,7 +185,10 @@ fn settings_from_proto(faults: &mut Violations, sent: proto::Settings) -> Settin
     }
 }
 
-fn units_from_proto(faults: &mut Violations, units: &[proto::Unit]) {
+fn units_from_proto(faults: &mut Violations, units: Vec<proto::Unit>) -> Vec<Unit> {
+    if !faults.at_most_items("units", units.len(), UNITS) {
+        return Vec::new();
+    }
     for (index, unit) in units.iter().enumerate() {
         faults.within(&format!("units[{index}]"), |faults| {
             let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
@@ -208,6 +202,11 @@ fn units_from_proto(faults: &mut Violations, units: &[proto::Unit]) {
             faults.description("description", &unit.description);
         });
     }
+    let unit = |unit: proto::Unit| Unit {
+        name: unit.name,
+        description: unit.description,
+    };
+    units.into_iter().map(unit).collect()
 }
 
 /// A span in whole seconds within its limits: what is fixed of a hold is told in seconds.
