@@ -91,10 +91,9 @@ impl Desk {
         };
         if let Some(seq) = self.keys.get(&envelope.key) {
             let transaction = self.transactions[usize::try_from(*seq - 1).unwrap()].clone();
-            assert_eq!(
-                transaction.fingerprint, envelope.fingerprint,
-                "the tests reuse keys only for the same content"
-            );
+            if transaction.fingerprint != envelope.fingerprint {
+                return Err(Refusal::IdempotencyKeyReused { seq: *seq });
+            }
             return Ok(Applied {
                 transaction: Some(transaction),
                 hold: None,

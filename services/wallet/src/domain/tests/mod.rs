@@ -1,6 +1,7 @@
 //! The rules, tested without any database: tables of plain scripts, and a machine that throws everything at a wallet.
 
 mod desk;
+mod documented;
 mod invariants;
 mod machine;
 mod parse;

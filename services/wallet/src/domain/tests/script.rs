@@ -11,6 +11,7 @@ use chit_types::{Account, Credits, Origin, Timestamp};
 
 use super::desk::Desk;
 use super::parse::{Words, operation};
+use crate::domain::explain::sentence;
 use crate::domain::outcome::Direction;
 use crate::domain::{ExpiredReversal, GrantId, HoldId, Posting, Signal, Transaction, Unit};
 
@@ -86,6 +87,10 @@ impl Play {
             "spendable" => {
                 return crate::domain::spendable(&self.desk.wallet, words.next()).to_string();
             }
+            "explain" => {
+                let transaction = &self.desk.transactions[number(words.next(), '#') - 1];
+                return sentence(transaction);
+            }
             "sweep" => {
                 let before = self.desk.transactions.len();
                 self.desk.sweep(self.now);
@@ -99,8 +104,15 @@ impl Play {
     fn operate(&mut self, command: &str) -> String {
         let (asked, event_type) = operation(self, command);
         let (before, signals) = (self.desk.transactions.len(), self.desk.signals.len());
-        let outcome = self.desk.act(self.now, asked, &event_type);
+        let outcome = match Words::of(command).named("key") {
+            Some(key) => self.desk.act_as(self.now, asked, &event_type, key),
+            None => self.desk.act(self.now, asked, &event_type),
+        };
         let own = match outcome {
+            Ok(applied) if self.desk.transactions.len() == before && applied.transaction.is_some() => {
+                let first = applied.transaction.expect("just seen");
+                format!("replayed #{}: {}", first.seq, self.text(&first))
+            }
             Err(refusal) => format!("refused: {refusal}"),
             Ok(applied) if applied.transaction.is_none() => "accepted".to_owned(),
             Ok(_) => String::new(),
