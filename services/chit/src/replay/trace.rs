@@ -70,14 +70,17 @@ impl Trace {
             rows: Vec::new(),
             faults: Vec::new(),
         };
-        let mut number = 0;
+        let (mut number, mut lines) = (0, Lines::of(text));
         while reader.read_byte_record(&mut record)? {
             number += 1;
             match row(number, &record) {
                 Ok(row) => trace.rows.push(row),
                 Err(problem) => {
-                    let line = record.position().map_or(0, csv::Position::line);
-                    trace.faults.push(Fault { line, problem });
+                    let start = record.position().map_or(0, csv::Position::byte);
+                    trace.faults.push(Fault {
+                        line: lines.at(start),
+                        problem,
+                    });
                 }
             }
         }
@@ -105,6 +108,38 @@ impl Trace {
             .max()
             .unwrap_or(Timestamp::EPOCH);
         last.since(self.first_at())
+    }
+}
+
+/// Counts lines up to a place; places only rise.
+struct Lines<'a> {
+    text: &'a [u8],
+    counted: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a [u8]) -> Self {
+        Self {
+            text,
+            counted: 0,
+            line: 1,
+        }
+    }
+
+    fn at(&mut self, byte: u64) -> u64 {
+        let mut end = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
+        // The reader begins a record at the second half of the line end before it.
+        while matches!(self.text.get(end), Some(b'\r' | b'\n')) {
+            end += 1;
+        }
+        let new = self.text[self.counted.min(end)..end]
+            .iter()
+            .filter(|&&byte| byte == b'\n')
+            .count();
+        self.counted = end;
+        self.line += new as u64;
+        self.line
     }
 }
 
@@ -193,19 +228,18 @@ mod tests {
 
     #[test]
     fn every_bad_row_is_told_with_its_line_and_the_others_stay() {
-        let check = |bad: &str, expect: &str| {
-            let trace = Trace::parse(format!("{TEXT}{bad}\n2023-11-16 19:00:00,1,2\n").as_bytes()).unwrap();
-            assert_eq!(
-                trace.rows.iter().map(|row| row.number).collect::<Vec<_>>(),
-                [1, 2, 4],
-                "{bad}"
-            );
+        let check_text = |text: String, bad: &str, expect: &str| {
+            let trace = Trace::parse(text.as_bytes()).unwrap();
+            let numbers: Vec<_> = trace.rows.iter().map(|row| row.number).collect();
+            assert_eq!(numbers, [1, 2, 4], "{bad}");
             assert_eq!((trace.faults.len(), trace.faults[0].line), (1, 4), "{bad}");
-            assert!(
-                trace.faults[0].problem.contains(expect),
-                "{bad}: {}",
-                trace.faults[0].problem
-            );
+            let problem = &trace.faults[0].problem;
+            assert!(problem.contains(expect), "{bad}: {problem}");
+        };
+        let check = |bad: &str, expect: &str| {
+            let text = format!("{TEXT}{bad}\n2023-11-16 19:00:00,1,2\n");
+            check_text(text.replace('\n', "\r\n"), bad, expect);
+            check_text(text, bad, expect);
         };
         check("2023-11-16 18:15:46,374", "2 columns");
         check("2023-11-16 18:15:46,374,44,1", "4 columns");
