@@ -78,17 +78,7 @@ impl Desk {
         event_type: &str,
         key: &str,
     ) -> Result<Applied, Refusal> {
-        let envelope = Envelope {
-            origin: self.origin,
-            may_override: self.may_override,
-            key: key_hash(self.origin, kind_of(&operation), key, 0),
-            fingerprint: fingerprint(&operation, event_type),
-            details: Details {
-                event_type: event_type.to_owned(),
-                ..Details::default()
-            },
-            operation,
-        };
+        let envelope = self.envelope(operation, event_type, key);
         if let Some(seq) = self.keys.get(&envelope.key) {
             let transaction = self.transactions[usize::try_from(*seq - 1).unwrap()].clone();
             if transaction.fingerprint != envelope.fingerprint {
@@ -110,6 +100,45 @@ impl Desk {
         }
         self.store(state, changes);
         outcome
+    }
+
+    fn envelope(&self, operation: Operation, event_type: &str, key: &str) -> Envelope {
+        Envelope {
+            origin: self.origin,
+            may_override: self.may_override,
+            key: key_hash(self.origin, kind_of(&operation), key, 0),
+            fingerprint: fingerprint(&operation, event_type),
+            details: Details {
+                event_type: event_type.to_owned(),
+                ..Details::default()
+            },
+            operation,
+        }
+    }
+
+    /// Operations decided on one loaded state, as the engine decides a batch: nothing is stored in between.
+    pub fn act_together(&mut self, now: Timestamp, operations: Vec<(Operation, &str)>) {
+        let mut envelopes = Vec::new();
+        for (operation, event_type) in operations {
+            self.made += 1;
+            let key = format!("k{}", self.made);
+            envelopes.push(self.envelope(operation, event_type, &key));
+        }
+        let mut state = WalletState::of(self.wallet.clone());
+        for loaded in envelopes.iter().map(|envelope| self.load(envelope)) {
+            state.holds.extend(loaded.holds);
+            state.closed_grants.extend(loaded.closed_grants);
+            state.past.extend(loaded.past);
+        }
+        let mut changes = Changes::default();
+        for envelope in &envelopes {
+            let context = Context {
+                wallet_exists: state.wallet.head > 0,
+                ..self.context(now)
+            };
+            let _ = apply(&mut state, envelope, &context, &mut changes);
+        }
+        self.store(state, changes);
     }
 
     /// Books what is due, as the sweeper does.

@@ -350,7 +350,7 @@ fn run(steps: &[Step], expired: ExpiredReversal, overdraft: i64, sweeps: bool) -
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
     fn every_rule_holds_after_every_step(steps in steps(), expire in any::<bool>(), overdraft in prop_oneof![Just(0), 1..500_i64]) {
@@ -369,6 +369,22 @@ proptest! {
             desk.transactions.iter().map(|t| (t.seq, t.kind, t.at, t.amount, t.available, t.held, t.owed, t.postings.len())).collect()
         };
         prop_assert_eq!(story(&lazy), story(&swept));
+    }
+
+    #[test]
+    fn a_batch_decides_as_its_operations_would_one_by_one(batches in proptest::collection::vec((steps(), 0..1_500_u32), 1..7)) {
+        let (mut one_by_one, mut together) = (Desk::new(), Desk::new());
+        let mut now = Timestamp::from_seconds(1_800_000_000);
+        for (steps, wait) in batches {
+            now = now + Duration::from_secs(u64::from(wait));
+            let asked: Vec<_> = steps.iter().take(9).filter_map(|step| operation(&together, now, step)).collect();
+            for (operation, event_type) in asked.clone() {
+                let _ = one_by_one.act(now, operation, event_type);
+            }
+            together.act_together(now, asked);
+            prop_assert_eq!(&one_by_one.transactions, &together.transactions);
+            prop_assert_eq!(&one_by_one.wallet, &together.wallet);
+        }
     }
 
     #[test]
