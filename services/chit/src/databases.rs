@@ -5,6 +5,7 @@ use chit_store::Database;
 use sea_orm::ConnectionTrait;
 
 use crate::args::ServiceName;
+use crate::failure::Failure;
 
 /// The address of the service's own database on the server that `url` names; made when missing.
 pub async fn ensure(url: &str, service: ServiceName) -> anyhow::Result<String> {
@@ -14,11 +15,9 @@ pub async fn ensure(url: &str, service: ServiceName) -> anyhow::Result<String> {
         .context("--postgres is no PostgreSQL address")?;
     let exists = format!("SELECT 1 FROM pg_database WHERE datname = '{name}'");
     let missing = |count: u64| count == 0;
-    let found = server
-        .writer()
-        .execute_unprepared(&exists)
-        .await
-        .context("PostgreSQL cannot be reached")?;
+    let found = server.writer().execute_unprepared(&exists).await;
+    let found =
+        found.map_err(|error| Failure::unavailable(format!("PostgreSQL cannot be reached: {error}")))?;
     if missing(found.rows_affected()) {
         let made = server
             .writer()

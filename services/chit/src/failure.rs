@@ -41,6 +41,15 @@ impl Failure {
         .into()
     }
 
+    /// Something that is needed is away.
+    pub fn unavailable(message: impl Into<String>) -> anyhow::Error {
+        Failure {
+            code: UNAVAILABLE,
+            message: message.into(),
+        }
+        .into()
+    }
+
     /// A rule said no, or a verification failed.
     pub fn refused(message: impl Into<String>) -> anyhow::Error {
         Failure {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use chit_runtime::Service;
-use chit_store::{Database, Migrated, Migrations};
+use chit_store::{Database, Migrated, Migrations, StoreError};
 use chit_types::{Clock, IdSource, ShardCount, SystemClock, SystemIds};
 use tonic::transport::Channel;
 
 use crate::args::ServiceName;
+use crate::failure::Failure;
 
 /// Pooled connections of a service to PostgreSQL, lanes apart.
 const CONNECTIONS_MAX: u32 = 8;
@@ -24,9 +25,14 @@ pub struct Peers {
 
 /// Opens a service's database.
 pub async fn open(service: ServiceName, url: &str) -> anyhow::Result<Database> {
-    Database::open(url, CONNECTIONS_MAX)
-        .await
-        .with_context(|| format!("the database of {}", service.word()))
+    match Database::open(url, CONNECTIONS_MAX).await {
+        Ok(database) => Ok(database),
+        Err(fault @ StoreError::UnknownAddress) => Err(Failure::input(format!(
+            "the database of {}: {fault}",
+            service.word()
+        ))),
+        Err(fault) => Err(fault).with_context(|| format!("the database of {}", service.word())),
+    }
 }
 
 /// Brings a service's database to this version's schema.
