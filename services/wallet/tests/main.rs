@@ -11,3 +11,7 @@ mod rpc_replay;
 mod rpc_scopes;
 mod rpc_support;
 mod rpc_tenants;
+mod store_contract;
+mod store_faults;
+mod store_feed;
+mod store_support;

@@ -13,6 +13,7 @@ mod settings;
 mod watch;
 mod worker;
 
+use std::fmt::{self, Debug};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,12 @@ pub struct Desk {
     shards: ShardCount,
     settings: SettingsCache,
     watchers: Watchers,
+}
+
+impl Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("shards", &self.shards).finish_non_exhaustive()
+    }
 }
 
 impl Desk {

@@ -39,6 +39,7 @@ pub enum Store {
 
 /// A lane's own hold on the store.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there are as many of them as lanes")]
 pub enum AnyLane {
     /// A connection of its own.
     Postgres(postgres::PostgresLane),
