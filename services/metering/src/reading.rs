@@ -140,7 +140,7 @@ fn reference(fact: &Fact) -> FactRef {
 }
 
 async fn find(tx: &mut Tx, place: Place) -> Result<Option<Known>> {
-    let Some(key) = tx.find_keys(&[place]).await?.remove(&place.event) else {
+    let Some(key) = tx.find_keys(&[place], Locking::None).await?.remove(&place.event) else {
         return Ok(None);
     };
     if key.kind == KeyKind::Parked {

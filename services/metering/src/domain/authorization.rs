@@ -295,6 +295,7 @@ impl Authorization {
                 is_recorded: has_parts,
             }),
             would_cost: Credits::ZERO,
+            stored_at: Timestamp::EPOCH,
         })
     }
 
@@ -307,8 +308,9 @@ impl Authorization {
             quantity_micros: Some(self.totals.quantity_micros),
             tokens: Some(self.totals.tokens),
             credits: self.totals.credits,
-            provider_cost: None,
-            on_overrun: OnOverrun::Record,
+            provider_cost: self.totals.cost.clone(),
+            // Parts that record have nothing left to charge; what parts left under CAP is not owed now.
+            on_overrun: OnOverrun::Cap,
         }
     }
 
@@ -338,6 +340,7 @@ impl Authorization {
             } else {
                 total - self.totals.price
             },
+            stored_at: Timestamp::EPOCH,
         }
     }
 

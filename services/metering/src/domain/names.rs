@@ -8,6 +8,7 @@ pub type Key = [u8; 16];
 
 /// The place of one event in every table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct Place {
     /// The customer's shard.
     pub shard: u16,
@@ -27,6 +28,29 @@ impl Place {
             customer: customer_key(tenant, customer_id),
             event: key(&[tenant, customer_id, event_id]),
         }
+    }
+}
+
+/// As it stands in stored JSON: the shard, and both keys in hex.
+type Written = (u16, String, String);
+
+impl From<Place> for Written {
+    fn from(place: Place) -> Self {
+        let hex = |key: Key| format!("{:032x}", u128::from_be_bytes(key));
+        (place.shard, hex(place.customer), hex(place.event))
+    }
+}
+
+impl TryFrom<Written> for Place {
+    type Error = std::num::ParseIntError;
+
+    fn try_from((shard, customer, event): Written) -> Result<Self, Self::Error> {
+        let key = |hex: &str| u128::from_str_radix(hex, 16).map(u128::to_be_bytes);
+        Ok(Self {
+            shard,
+            customer: key(&customer)?,
+            event: key(&event)?,
+        })
     }
 }
 

@@ -176,6 +176,9 @@ pub struct Pending {
     /// What use that is not charged would have cost, as a difference.
     #[serde(default, with = "micros")]
     pub would_cost: Credits,
+    /// When it was stored: tells it from a later step of the same name. A column of its own.
+    #[serde(skip)]
+    pub stored_at: Timestamp,
 }
 
 /// How a stored step ended.
@@ -197,9 +200,9 @@ impl Pending {
     pub fn finish(&self, outcomes: &[WalletOutcome], now: Timestamp) -> Option<Finished> {
         let mut answers = Vec::with_capacity(outcomes.len());
         let mut refusal = None;
-        for outcome in outcomes {
+        for (operation, outcome) in self.operations.iter().zip(outcomes) {
             match outcome {
-                WalletOutcome::Done(answer) => answers.push(answer.as_ref()),
+                WalletOutcome::Done(answer) => answers.push((operation, answer.as_ref())),
                 WalletOutcome::Refused(why) => refusal = Some(why.clone()),
                 WalletOutcome::Away => return None,
             }
@@ -210,11 +213,11 @@ impl Pending {
         Some(self.done(&answers, now))
     }
 
-    fn done(&self, answers: &[&WalletAnswer], now: Timestamp) -> Finished {
+    fn done(&self, answers: &[(&WalletOp, &WalletAnswer)], now: Timestamp) -> Finished {
         let mut fact = self.fact.clone();
         fact.recorded_at = now;
         fact.sums.would_cost_micros += self.would_cost.micros();
-        for (answer, operation) in answers.iter().zip(&self.operations) {
+        for (operation, answer) in answers {
             take_answer(&mut fact, answer, operation);
         }
         if fact.sums.forgiven_micros > 0 && fact.kind == FactKind::Settled {
@@ -227,7 +230,7 @@ impl Pending {
             fact: records.then_some(fact),
             settled,
             refusal: None,
-            balance: answers.last().map(|answer| answer.balance.clone()),
+            balance: answers.last().map(|(_, answer)| answer.balance.clone()),
         }
     }
 
@@ -246,7 +249,10 @@ impl Pending {
             Some(_) => return nothing(refusal),
             None => None,
         };
-        let leaked = fact.body.price_credits.unwrap_or(Credits::ZERO).micros();
+        // What earlier parts charged has not leaked.
+        let charged = self.settling.as_ref().map_or(Credits::ZERO, |settling| settling.totals.charged);
+        let price = fact.body.price_credits.unwrap_or(Credits::ZERO);
+        let leaked = price.minus_or_zero(charged).micros();
         let more_leaked = fact.sums.leaked_micros + leaked;
         if fact.kind == FactKind::Reversed || (again && more_leaked == 0) {
             return nothing(refusal);

@@ -1,6 +1,6 @@
 //! Which of an event's charges a reversal undoes: the newest first.
 
-use chit_types::{Credits, Encoder, Fingerprint};
+use chit_types::{Credits, Encoder, Fingerprint, Timestamp};
 
 use super::fact::{EventState, Fact, FactKind, state_after};
 use super::names::wallet_key;
@@ -94,6 +94,7 @@ impl Reverse {
             operations,
             settling: None,
             would_cost: Credits::ZERO,
+            stored_at: Timestamp::EPOCH,
         }
     }
 }

@@ -29,7 +29,7 @@ pub const COLUMNS: [&str; 18] = [
 
 /// Differences that add up. Every part may be negative in a fact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "[i64; 18]", into = "[i64; 18]")]
 pub struct Sums {
     /// Events.
     pub events: i64,
@@ -119,6 +119,19 @@ impl Sums {
     pub fn set_cost(&mut self, picos: i64) {
         self.cost_units = picos / 1_000_000_000_000;
         self.cost_picos = picos % 1_000_000_000_000;
+    }
+}
+
+/// Stored steps keep the sums by their order alone: most are zero, and the names would outweigh them.
+impl From<Sums> for [i64; 18] {
+    fn from(sums: Sums) -> Self {
+        sums.columns()
+    }
+}
+
+impl From<[i64; 18]> for Sums {
+    fn from(columns: [i64; 18]) -> Self {
+        Self::from_columns(columns)
     }
 }
 

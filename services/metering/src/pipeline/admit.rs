@@ -60,7 +60,7 @@ async fn look_up(tx: &mut Tx, mut asked: Vec<Place>) -> Result<Known> {
         return Ok(known);
     }
     asked.sort_unstable();
-    known.keys = tx.find_keys(&asked).await?;
+    known.keys = tx.find_keys(&asked, Locking::Rows).await?;
     let used: Vec<&KeyRow> = asked
         .iter()
         .filter_map(|place| known.keys.get(&place.event))

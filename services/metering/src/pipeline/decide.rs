@@ -336,8 +336,9 @@ impl Decider<'_> {
         }
     }
 
-    fn send(&mut self, pending: Pending, total_before: Credits) -> Task {
-        self.writes.intake.push(IntakeRow::new(&pending, self.now));
+    fn send(&mut self, mut pending: Pending, total_before: Credits) -> Task {
+        pending.stored_at = self.now;
+        self.writes.intake.push(IntakeRow::new(&pending));
         Task::Send {
             pending: Box::new(pending),
             is_replayed: false,

@@ -43,7 +43,7 @@ pub(super) async fn finish(
 ) -> Result<Vec<Option<Outcome>>> {
     let mut tx = tools.store.begin().await?;
     let mut authorizations = lock(&mut tx, &endings).await?;
-    let mut steps: Vec<(Place, &str)> = endings.iter().filter_map(step).collect();
+    let mut steps: Vec<(Place, &str, Timestamp)> = endings.iter().filter_map(step).collect();
     steps.sort_unstable();
     let deleted = tx.delete_intake(&steps).await?;
     let mut facts: Vec<Fact> = Vec::with_capacity(endings.len());
@@ -74,9 +74,12 @@ pub(super) async fn finish(
     Ok(answers)
 }
 
-fn step(ending: &Ending) -> Option<(Place, &str)> {
+fn step(ending: &Ending) -> Option<(Place, &str, Timestamp)> {
     match ending {
-        Ending::Sent(sent) => Some((sent.pending.fact.place, &sent.pending.step)),
+        Ending::Sent(sent) => {
+            let pending = &sent.pending;
+            Some((pending.fact.place, &pending.step, pending.stored_at))
+        }
         Ending::Reserved(_) => None,
     }
 }

@@ -136,6 +136,7 @@ pub(super) fn deduction(mut fact: Fact, credits: Credits, mode: OnInsufficient) 
         operations: is_charged.then(deduct).into_iter().collect(),
         settling: None,
         would_cost: if is_charged { Credits::ZERO } else { credits },
+        stored_at: Timestamp::EPOCH,
         fact,
     }
 }

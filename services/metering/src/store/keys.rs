@@ -6,7 +6,7 @@ use chit_store::ValuesStatement;
 use chit_types::Timestamp;
 use sea_orm::sqlx::{self, Row};
 
-use super::{Result, Tx, key_of, smallint, undecodable};
+use super::{Locking, Result, Tx, key_of, smallint, undecodable};
 use crate::domain::names::{Key, Place};
 
 /// What an id was used for.
@@ -67,6 +67,9 @@ const FIND: ValuesStatement = ValuesStatement {
 const FIND_POSTGRES: &str = "SELECT k.event_key, k.kind, k.occurred_at, k.fingerprint \
      FROM UNNEST($1::smallint[], $2::bytea[]) AS a (shard, event_key) \
      JOIN event_keys k ON k.shard = a.shard AND k.event_key = a.event_key";
+const FIND_POSTGRES_LOCKED: &str = "SELECT k.event_key, k.kind, k.occurred_at, k.fingerprint FROM event_keys k \
+     WHERE (k.shard, k.event_key) IN (SELECT * FROM UNNEST($1::smallint[], $2::bytea[])) \
+     ORDER BY k.shard, k.event_key FOR NO KEY UPDATE OF k";
 const UNPARK: &str = "UPDATE event_keys SET kind = 'event' WHERE shard = $1 AND event_key = $2";
 
 impl Tx {
@@ -112,8 +115,9 @@ impl Tx {
         Ok(taken)
     }
 
-    /// The used ones of these ids.
-    pub async fn find_keys(&mut self, places: &[Place]) -> Result<HashMap<Key, KeyRow>> {
+    /// The used ones of these ids. Locked where a step may follow: what a step is decided on must still hold when it
+    /// is stored, or another pod's whole step fits in between and the same charge is recorded twice.
+    pub async fn find_keys(&mut self, places: &[Place], locking: Locking) -> Result<HashMap<Key, KeyRow>> {
         let mut found = HashMap::with_capacity(places.len());
         macro_rules! read {
             ($rows:expr) => {
@@ -136,6 +140,7 @@ impl Tx {
             };
         }
         match self {
+            // SQLite's one writer holds the whole file already.
             Tx::Sqlite(tx) => {
                 let rows = FIND.fetch(tx, places, |query, place| {
                     query.bind(smallint(place.shard)).bind(&place.event[..])
@@ -143,7 +148,11 @@ impl Tx {
                 read!(rows.await?);
             }
             Tx::Postgres(tx) => {
-                let query = sqlx::query(FIND_POSTGRES)
+                let text = match locking {
+                    Locking::None => FIND_POSTGRES,
+                    Locking::Rows => FIND_POSTGRES_LOCKED,
+                };
+                let query = sqlx::query(text)
                     .bind(
                         places
                             .iter()

@@ -29,6 +29,7 @@ fn pending(fact: Fact) -> Pending {
         operations: Vec::new(),
         settling: None,
         would_cost: Credits::ZERO,
+        stored_at: START,
     }
 }
 
@@ -46,7 +47,7 @@ async fn an_id_is_taken_once_and_found_as_it_was_taken() {
         tx.commit().await.unwrap();
         let places: Vec<_> = rows.iter().map(|row| row.place).collect();
         let mut tx = store.read().await.unwrap();
-        let found = tx.find_keys(&places).await.unwrap();
+        let found = tx.find_keys(&places, Locking::None).await.unwrap();
         assert_eq!(found.len(), 700);
         assert!(
             rows.iter().all(|row| found[&row.place.event] == *row),
@@ -56,13 +57,32 @@ async fn an_id_is_taken_once_and_found_as_it_was_taken() {
 }
 
 #[tokio::test]
+async fn while_a_step_is_decided_no_other_pod_decides_one_of_the_same_event() {
+    let (store, _keeper) = store(Engine::Postgres).await;
+    let row = key("c", "e");
+    let mut tx = store.begin().await.unwrap();
+    tx.take_keys(std::slice::from_ref(&row)).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut first = store.begin().await.unwrap();
+    first.find_keys(&[row.place], Locking::Rows).await.unwrap();
+    let mut second = store.begin().await.unwrap();
+    let places = [row.place];
+    let mut waiting = std::pin::pin!(second.find_keys(&places, Locking::Rows));
+    let soon = Duration::from_millis(300);
+    assert!(tokio::time::timeout(soon, waiting.as_mut()).await.is_err());
+    first.unpark(row.place).await.unwrap();
+    first.commit().await.unwrap();
+    assert_eq!(waiting.await.unwrap()[&row.place.event].kind, KeyKind::Event);
+}
+
+#[tokio::test]
 async fn whoever_deletes_a_step_is_the_only_one() {
     for engine in BOTH {
         let (store, _keeper) = store(engine).await;
         let step = pending(settled("c", "e", START, 5));
         let place = step.fact.place;
         let mut tx = store.begin().await.unwrap();
-        let row = IntakeRow::new(&step, START);
+        let row = IntakeRow::new(&step);
         tx.insert_intake(&[row.clone(), row]).await.unwrap();
         assert_eq!(
             tx.find_intake(&[place]).await.unwrap(),
@@ -74,7 +94,10 @@ async fn whoever_deletes_a_step_is_the_only_one() {
             []
         );
         assert_eq!(tx.left_behind(START, 9).await.unwrap(), [step]);
-        let steps = [(place, "event")];
+        // One finished and stored anew under the same name is another step.
+        let earlier = [(place, "event", START - Duration::from_secs(1))];
+        assert_eq!(tx.delete_intake(&earlier).await.unwrap().len(), 0, "{engine:?}");
+        let steps = [(place, "event", START)];
         assert_eq!(tx.delete_intake(&steps).await.unwrap().len(), 1);
         assert_eq!(tx.delete_intake(&steps).await.unwrap().len(), 0, "{engine:?}");
         tx.commit().await.unwrap();
