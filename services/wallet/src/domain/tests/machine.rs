@@ -166,36 +166,50 @@ fn grant(desk: &Desk, pick: usize) -> GrantId {
     }
 }
 
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(u64::from(seconds))
+}
+
+fn grant_of(now: Timestamp, step: &Step) -> Option<NewGrant> {
+    let Step::Grant { amount, priority, life, delay, restricted, policy, basis } = step else { return None };
+    let effective_at = (*delay > 0).then(|| now + seconds(*delay));
+    Some(NewGrant {
+        priority: *priority,
+        effective_at,
+        expires_at: life.map(|life| effective_at.unwrap_or(now) + seconds(life)),
+        event_types: if *restricted { vec![TYPE.to_owned()] } else { Vec::new() },
+        cost_basis: *basis,
+        owed_policy: OwedPolicy::from_number(*policy)?,
+        ..new_grant(*amount)
+    })
+}
+
+fn renewal(desk: &Desk, now: Timestamp, pick: usize, amount: i64, cap: i64, roll_again: bool) -> Renewal {
+    Renewal {
+        grant: grant(desk, pick),
+        amount: credits(amount),
+        period_end: now + seconds(3_000),
+        expires_at: None,
+        rollover_cap: credits(cap),
+        roll_again,
+        paid: None,
+        cost_basis: 1,
+        owed_policy: OwedPolicy::RepayFirst,
+    }
+}
+
+/// Bookings are not counted: whether they are made yet depends on who books.
+fn own_transaction(desk: &Desk, pick: usize) -> i64 {
+    let own = desk.transactions.iter().filter(|t| t.origin != Origin::System);
+    let own: Vec<i64> = own.map(|t| t.seq).collect();
+    if own.is_empty() { 1 } else { own[pick % own.len()] }
+}
+
 fn operation(desk: &Desk, now: Timestamp, step: &Step) -> Option<(Operation, &'static str)> {
     let event_type = |typed: bool| if typed { TYPE } else { "" };
-    let seconds = |s: u32| Duration::from_secs(u64::from(s));
     Some(match step {
         Step::Wait { .. } | Step::Sweep => return None,
-        Step::Grant {
-            amount,
-            priority,
-            life,
-            delay,
-            restricted,
-            policy,
-            basis,
-        } => {
-            let effective_at = (*delay > 0).then(|| now + seconds(*delay));
-            let new = NewGrant {
-                priority: *priority,
-                effective_at,
-                expires_at: life.map(|life| effective_at.unwrap_or(now) + seconds(life)),
-                event_types: if *restricted {
-                    vec![TYPE.to_owned()]
-                } else {
-                    Vec::new()
-                },
-                cost_basis: *basis,
-                owed_policy: OwedPolicy::from_number(*policy).unwrap(),
-                ..new_grant(*amount)
-            };
-            (Operation::Grant(new), "")
-        }
+        Step::Grant { .. } => (Operation::Grant(grant_of(now, step)?), ""),
         Step::Reserve { amount, life, typed } => (
             Operation::Reserve {
                 amount: credits(*amount),
@@ -270,14 +284,7 @@ fn operation(desk: &Desk, now: Timestamp, step: &Step) -> Option<(Operation, &'s
             "",
         ),
         Step::Reverse { pick, amount } => {
-            // Bookings are not counted: whether they are made yet depends on who books.
-            let own: Vec<i64> = desk
-                .transactions
-                .iter()
-                .filter(|t| t.origin != Origin::System)
-                .map(|t| t.seq)
-                .collect();
-            let transaction = if own.is_empty() { 1 } else { own[pick % own.len()] };
+            let transaction = own_transaction(desk, *pick);
             (
                 Operation::Reverse {
                     transaction,
@@ -305,25 +312,7 @@ fn operation(desk: &Desk, now: Timestamp, step: &Step) -> Option<(Operation, &'s
                 "",
             )
         }
-        Step::Renew {
-            pick,
-            amount,
-            cap,
-            again,
-        } => {
-            let renewal = Renewal {
-                grant: grant(desk, *pick),
-                amount: credits(*amount),
-                period_end: now + seconds(3_000),
-                expires_at: None,
-                rollover_cap: credits(*cap),
-                roll_again: *again,
-                paid: None,
-                cost_basis: 1,
-                owed_policy: OwedPolicy::RepayFirst,
-            };
-            (Operation::Renew(renewal), "")
-        }
+        Step::Renew { pick, amount, cap, again } => (Operation::Renew(renewal(desk, now, *pick, *amount, *cap, *again)), ""),
     })
 }
 
