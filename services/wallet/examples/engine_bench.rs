@@ -1,6 +1,10 @@
-//! A first measure of the engine, in process: `engine_bench [wallets] [seconds]`, on a PostgreSQL of its own with
+//! A first measure of the engine, in process: `engine_bench [wallets] [seconds] [lanes] [postgres|sqlite|both]`, on a PostgreSQL of its own with
 //! fsync on and beside pgbench on the same server, then on SQLite. Quick form: fresh tables, few rows. Only the ratios count.
-#![allow(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "rates for people")]
+#![allow(
+    clippy::float_arithmetic,
+    clippy::cast_precision_loss,
+    reason = "rates for people"
+)]
 
 use std::process::Command as Process;
 use std::sync::Arc;
@@ -176,7 +180,7 @@ impl Bench {
         }
         times.sort_unstable();
         let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
-                let per_second = count as f64 / took.as_secs_f64();
+        let per_second = count as f64 / took.as_secs_f64();
         Figures {
             per_second,
             p50: at(50),
@@ -315,8 +319,10 @@ async fn measure(bench: &Bench, cluster: &Cluster, name: &str, load: Load, secon
     let reset = "SELECT pg_stat_reset_shared('wal')";
     cluster.sql("wallet", reset).expect("reset");
     let (before, cpu_before) = (batches(bench), cpu(cluster));
+    let from = lsn(cluster);
     let figures = bench.run(load, IN_FLIGHT, Duration::from_secs(seconds)).await;
     let cpu_after = cpu(cluster);
+    waldump(cluster, name, &from, &lsn(cluster));
     let count = figures.per_second * seconds as f64;
     let per_batch = count / (batches(bench) - before) as f64;
     tokio::time::sleep(Duration::from_millis(1_200)).await;
@@ -332,6 +338,30 @@ async fn measure(bench: &Bench, cluster: &Cluster, name: &str, load: Load, secon
         (cpu_after.1 - cpu_before.1) / count * 1e6,
     );
     figures.per_second
+}
+
+fn lsn(cluster: &Cluster) -> String {
+    let text = cluster
+        .sql("wallet", "SELECT pg_current_wal_flush_lsn()")
+        .expect("sql");
+    text.trim().to_owned()
+}
+
+/// What the log is made of, where a fourth argument's variable asks for it.
+fn waldump(cluster: &Cluster, name: &str, from: &str, to: &str) {
+    if std::env::args().nth(5).is_none() {
+        return;
+    }
+    let output = Process::new("/usr/lib/postgresql/15/bin/pg_waldump")
+        .args(["--stats=record", "-s", from, "-e", to, "-p"])
+        .arg(cluster.data_folder().join("pg_wal"))
+        .output()
+        .expect("pg_waldump runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("  -- {name}");
+    for line in text.lines().filter(|line| !line.contains(" 0 (  0.00) ")) {
+        println!("  {line}");
+    }
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -377,6 +407,10 @@ async fn main() {
         ])
         .output();
     assert!(init.expect("pgbench").status.success());
+    let mode = std::env::args().nth(4).unwrap_or_else(|| "both".to_owned());
+    if mode == "sqlite" {
+        return sqlite(&cluster, wallets, seconds).await;
+    }
     let database = Database::postgres(&cluster.url("wallet"), 8)
         .await
         .expect("opened");
@@ -388,6 +422,10 @@ async fn main() {
     // Warm: every page of the working set has its full image in the log.
     bench
         .run(Load::Uniform, IN_FLIGHT, Duration::from_secs(seconds))
+        .await;
+    // And every wallet has the due time of a hold: it changes once a quarter of an hour at most.
+    bench
+        .run(Load::Pairs, IN_FLIGHT, Duration::from_secs(seconds * 3))
         .await;
     for round in 0..ROUNDS {
         println!("round {round}");
@@ -419,7 +457,9 @@ async fn main() {
     );
     println!("HOT {}", cluster.sql("wallet", "SELECT round(100.0 * n_tup_hot_upd / n_tup_upd, 1) FROM pg_stat_user_tables WHERE relname = 'wallets'").expect("sql"));
     println!("{}", cluster.sql("wallet", "SELECT relname, pg_size_pretty(pg_table_size(relid)), n_live_tup, n_dead_tup FROM pg_stat_user_tables ORDER BY 1").expect("sql"));
-    sqlite(&cluster, wallets.min(100_000), seconds).await;
+    if mode == "both" {
+        sqlite(&cluster, wallets.min(100_000), seconds).await;
+    }
 }
 
 async fn sqlite(cluster: &Cluster, wallets: u64, seconds: u64) {

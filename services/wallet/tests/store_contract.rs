@@ -241,7 +241,13 @@ async fn an_expired_hold_waits_for_one_late_commit_and_is_purged_after_34_days()
             .await;
         assert!(late.applied.transaction.unwrap().late);
         world.verify(&name).await;
-        world.advance(35 * 86_400);
+        // To the last second of the late window, which begins after the grace, the hold is there.
+        world.advance(34 * 86_400 - 3_600 + 900 + 59);
+        assert_eq!(
+            jobs::purge(&world.parts, world.parts.clock.now()).await.unwrap(),
+            0
+        );
+        world.advance(1);
         assert_eq!(
             jobs::purge(&world.parts, world.parts.clock.now()).await.unwrap(),
             1

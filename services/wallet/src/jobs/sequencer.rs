@@ -7,9 +7,6 @@ use crate::store::{Store, StoreFailure};
 /// # Errors
 /// When the database fails; what was done stays, the rest waits for the next run.
 pub async fn sequence(store: &Store) -> Result<u64, StoreFailure> {
-    let mut given = 0;
-    for shard in store.shards_pending().await? {
-        given += store.sequence(shard).await?;
-    }
-    Ok(given)
+    let shards = store.shards_pending().await?;
+    store.sequence(&shards).await
 }

@@ -1,20 +1,29 @@
 //! The feed: pending rows become positions without gaps, and are read from a position on.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use chit_store::Database;
+use chit_store::Engine;
 use chit_types::{Shard, Timestamp, WalletId};
 use sea_orm::prelude::Uuid;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement, Value};
 
 use super::entries;
+use super::memory::Tables;
 use super::reads::{all, id};
 use super::row::{Columns, shard, shard_number};
 use super::settings::failed;
 use super::{Pending, Store, StoreFailure};
 
-/// Pending rows sequenced in one transaction: bounds how long a shard's head is locked.
-const AT_ONCE: u64 = 500;
+/// Pending rows sequenced in one transaction: bounds memory, and how long the shards' heads are locked.
+const AT_ONCE: usize = 2_000;
+/// Shards sequenced in one transaction: one commit for many, and other pods have others to do meanwhile.
+const SHARDS_AT_ONCE: usize = 64;
+/// Rows bound to one statement on SQLite.
+const BOUND_AT_ONCE: usize = 200;
+/// Where more is pending than is read at once, what is this much older than the newest row read is sure to be whole:
+/// pods' clocks do not differ by more.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
 /// One row of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,40 +131,22 @@ impl Store {
         }
     }
 
-    /// Gives a shard's pending rows their positions. Safe beside other pods: they take turns at the shard's head.
+    /// Gives these shards' pending rows their positions. Safe beside other pods: they take turns at the shards' heads.
     /// Answers how many.
-    pub async fn sequence(&self, of: Shard) -> Result<u64, StoreFailure> {
-        match self {
-            Store::Memory(memory) => {
-                let mut tables = memory.read().await;
-                let (mine, others) = std::mem::take(&mut tables.pending)
-                    .into_iter()
-                    .partition(|row| row.shard == of);
-                tables.pending = others;
-                let mine: Vec<Pending> = in_order(mine)?;
-                let last = tables
-                    .feed
-                    .range((of, 0)..=(of, i64::MAX))
-                    .next_back()
-                    .map(|((_, last), _)| *last);
-                let mut last = last
-                    .or_else(|| tables.purged.get(&of).copied())
-                    .unwrap_or_default();
-                let count = mine.len() as u64;
-                for row in mine {
-                    last += 1;
-                    tables.feed.insert((of, last), (row.at, row.entries));
-                }
-                Ok(count)
-            }
-            Store::Database(database) => {
-                let unreachable = |error: chit_store::StoreError| StoreFailure::Transient(error.to_string());
-                let transaction = database.begin_write().await.map_err(unreachable)?;
-                let done = sequence(database, &transaction, of).await?;
-                transaction.commit().await.map_err(|error| failed(&error))?;
-                Ok(done)
-            }
+    pub async fn sequence(&self, shards: &[Shard]) -> Result<u64, StoreFailure> {
+        let database = match self {
+            Store::Memory(memory) => return sequence_memory(&mut *memory.read().await, shards),
+            Store::Database(database) => database,
+        };
+        let mut given = 0;
+        for some in shards.chunks(SHARDS_AT_ONCE) {
+            let unreachable = |error: chit_store::StoreError| StoreFailure::Transient(error.to_string());
+            let transaction = database.begin_write().await.map_err(unreachable)?;
+            let heads = heads(&transaction, database.engine(), some).await?;
+            given += sequence(&transaction, database.engine(), heads).await?;
+            transaction.commit().await.map_err(|error| failed(&error))?;
         }
+        Ok(given)
     }
 
     /// How far each shard's feed goes; shards without a row have none yet.
@@ -230,87 +221,174 @@ impl Store {
     }
 }
 
-async fn sequence(
-    database: &Database,
+fn sequence_memory(tables: &mut Tables, shards: &[Shard]) -> Result<u64, StoreFailure> {
+    let (mine, others) = std::mem::take(&mut tables.pending)
+        .into_iter()
+        .partition(|row| shards.contains(&row.shard));
+    tables.pending = others;
+    let rows = in_order(mine)?;
+    let count = rows.len() as u64;
+    for row in rows {
+        let stored = tables
+            .feed
+            .range((row.shard, 0)..=(row.shard, i64::MAX))
+            .next_back();
+        let last = stored.map(|((_, position), _)| *position);
+        let last = last
+            .or_else(|| tables.purged.get(&row.shard).copied())
+            .unwrap_or_default();
+        tables.feed.insert((row.shard, last + 1), (row.at, row.entries));
+    }
+    Ok(count)
+}
+
+fn in_list(shards: &[Shard]) -> (String, Vec<Value>) {
+    let places: Vec<String> = (1..=shards.len()).map(|at| format!("${at}")).collect();
+    (
+        places.join(", "),
+        shards.iter().map(|of| shard_number(*of).into()).collect(),
+    )
+}
+
+/// The shards' heads, locked in rising order.
+async fn heads(
     transaction: &DatabaseTransaction,
-    of: Shard,
-) -> Result<u64, StoreFailure> {
-    let of_shard = || -> Vec<Value> { vec![shard_number(of).into()] };
-    // Makes the head where there is none and locks it either way; on SQLite the whole database is ours.
-    let lock = "INSERT INTO feed_heads (shard, position, purged) VALUES ($1, 0, 0) \
-         ON CONFLICT (shard) DO UPDATE SET position = feed_heads.position RETURNING position";
-    let head = all(transaction, lock, of_shard(), |row, at| row.int(at))
+    engine: Engine,
+    shards: &[Shard],
+) -> Result<BTreeMap<Shard, i64>, StoreFailure> {
+    let (list, binds) = in_list(shards);
+    // On SQLite the whole database is ours.
+    let lock = if engine == Engine::Postgres {
+        "FOR UPDATE"
+    } else {
+        ""
+    };
+    let select = format!(
+        "SELECT h.shard, h.position FROM feed_heads h WHERE h.shard IN ({list}) ORDER BY h.shard {lock}"
+    );
+    let read = |row: &sea_orm::QueryResult, at: usize| Ok((shard(row.small(at)?), row.int(at + 1)?));
+    let found: BTreeMap<Shard, i64> = all(transaction, select.as_str(), binds.clone(), read)
         .await?
-        .pop()
-        .unwrap_or_default();
-    // A later statement: it sees what was committed by whoever had the head before us.
+        .into_iter()
+        .collect();
+    if found.len() == shards.len() {
+        return Ok(found);
+    }
+    for missing in shards.iter().filter(|of| !found.contains_key(of)) {
+        let insert =
+            "INSERT INTO feed_heads (shard, position, purged) VALUES ($1, 0, 0) ON CONFLICT DO NOTHING";
+        run(transaction, insert, vec![shard_number(*missing).into()]).await?;
+    }
+    Ok(all(transaction, select, binds, read).await?.into_iter().collect())
+}
+
+/// Reads in a later statement than the lock's, so that it sees what was committed by whoever had the heads before.
+async fn pending(
+    transaction: &DatabaseTransaction,
+    shards: &[Shard],
+    limit: Option<usize>,
+) -> Result<Vec<Pending>, StoreFailure> {
+    let (list, binds) = in_list(shards);
+    let limit = limit.map_or_else(String::new, |limit| format!("LIMIT {limit}"));
     let sql = format!(
-        "SELECT p.pending_id, p.at, p.entries FROM feed_pending p WHERE p.shard = $1 ORDER BY p.at, p.pending_id LIMIT {AT_ONCE}"
+        "SELECT p.shard, p.pending_id, p.at, p.entries FROM feed_pending p WHERE p.shard IN ({list}) \
+         ORDER BY p.at, p.pending_id {limit}"
     );
     let read = |row: &sea_orm::QueryResult, at: usize| {
         Ok(Pending {
-            shard: of,
-            id: row.id(at)?,
-            at: Timestamp::from_micros(row.int(at + 1)?),
-            entries: row.text(at + 2)?,
+            shard: shard(row.small(at)?),
+            id: row.id(at + 1)?,
+            at: Timestamp::from_micros(row.int(at + 2)?),
+            entries: row.text(at + 3)?,
         })
     };
-    let found = all(transaction, sql, of_shard(), read).await?;
+    all(transaction, sql, binds, read).await
+}
+
+async fn sequence(
+    transaction: &DatabaseTransaction,
+    engine: Engine,
+    mut heads: BTreeMap<Shard, i64>,
+) -> Result<u64, StoreFailure> {
+    let shards: Vec<Shard> = heads.keys().copied().collect();
+    let mut found = pending(transaction, &shards, Some(AT_ONCE)).await?;
+    if let Some(newest) = found.last().filter(|_| found.len() == AT_ONCE).map(|row| row.at) {
+        found.retain(|row| row.at + CLOCKS_DIFFER < newest);
+        if found.is_empty() {
+            found = pending(transaction, &shards, None).await?;
+        }
+    }
     if found.is_empty() {
         return Ok(0);
     }
     let rows = in_order(found)?;
-    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    insert(database, transaction, of, head, &rows).await?;
-    let moved = vec![shard_number(of).into(), (head + count).into()];
-    run(
-        transaction,
-        "UPDATE feed_heads SET position = $2 WHERE shard = $1",
-        moved,
-    )
-    .await?;
+    let place = |row: &Pending| {
+        let head = heads.entry(row.shard).or_default();
+        *head += 1;
+        (row.shard, row.id, *head)
+    };
+    let places: Vec<(Shard, [u8; 16], i64)> = rows.iter().map(place).collect();
+    move_rows(transaction, engine, &places).await?;
+    let touched: BTreeMap<Shard, i64> = places.iter().map(|(of, _, position)| (*of, *position)).collect();
+    for (of, position) in touched {
+        let binds = vec![shard_number(of).into(), position.into()];
+        run(
+            transaction,
+            "UPDATE feed_heads SET position = $2 WHERE shard = $1",
+            binds,
+        )
+        .await?;
+    }
     Ok(rows.len() as u64)
 }
 
-/// Inserts with their positions, deletes what was pending.
-async fn insert(
-    database: &Database,
+const MOVE: &str = "WITH u AS (SELECT * FROM UNNEST($1::int2[], $2::uuid[], $3::int8[]) AS u (shard, pending_id, position)), \
+       d AS (DELETE FROM feed_pending p USING u WHERE p.shard = u.shard AND p.pending_id = u.pending_id \
+             RETURNING p.shard, u.position, p.at, p.entries) \
+     INSERT INTO feed (shard, position, at, entries) SELECT d.shard, d.position, d.at, d.entries FROM d";
+
+/// Pending rows become rows of the feed.
+async fn move_rows(
     transaction: &DatabaseTransaction,
-    of: Shard,
-    head: i64,
-    rows: &[Pending],
+    engine: Engine,
+    places: &[(Shard, [u8; 16], i64)],
 ) -> Result<(), StoreFailure> {
-    if database.engine() == chit_store::Engine::Postgres {
-        let sql = "WITH u AS (SELECT * FROM UNNEST($2::uuid[], $3::int8[]) AS u (pending_id, position)), \
-               d AS (DELETE FROM feed_pending p USING u WHERE p.shard = $1 AND p.pending_id = u.pending_id \
-                     RETURNING u.position, p.at, p.entries) \
-             INSERT INTO feed (shard, position, at, entries) SELECT $1, d.position, d.at, d.entries FROM d";
-        let ids: Vec<Uuid> = rows.iter().map(|row| Uuid::from_bytes(row.id)).collect();
-        let positions: Vec<i64> = (head + 1..).take(rows.len()).collect();
-        let binds = vec![shard_number(of).into(), ids.into(), positions.into()];
-        let moved = run(transaction, sql, binds).await?;
-        return exactly(moved, rows.len());
+    if engine == Engine::Postgres {
+        let shards: Vec<i16> = places.iter().map(|(of, ..)| shard_number(*of)).collect();
+        let ids: Vec<Uuid> = places.iter().map(|(_, id, _)| Uuid::from_bytes(*id)).collect();
+        let positions: Vec<i64> = places.iter().map(|(.., position)| *position).collect();
+        let moved = run(
+            transaction,
+            MOVE,
+            vec![shards.into(), ids.into(), positions.into()],
+        )
+        .await?;
+        return exactly(moved, places.len());
     }
-    for (position, row) in (head + 1..).zip(rows) {
-        let binds = vec![
-            shard_number(of).into(),
-            position.into(),
-            row.at.micros().into(),
-            row.entries.clone().into(),
-        ];
-        run(
-            transaction,
-            "INSERT INTO feed (shard, position, at, entries) VALUES ($1, $2, $3, $4)",
-            binds,
-        )
-        .await?;
-        let binds = vec![shard_number(of).into(), id(row.id)];
-        run(
-            transaction,
-            "DELETE FROM feed_pending WHERE shard = $1 AND pending_id = $2",
-            binds,
-        )
-        .await?;
+    for some in places.chunks(BOUND_AT_ONCE) {
+        let row = |at: usize| format!("(${}, ${}, ${})", at * 3 + 1, at * 3 + 2, at * 3 + 3);
+        let rows: Vec<String> = (0..some.len()).map(row).collect();
+        let input = format!(
+            "WITH u (shard, pending_id, position) AS (VALUES {})",
+            rows.join(", ")
+        );
+        let join = "FROM u CROSS JOIN feed_pending p ON p.shard = u.shard AND p.pending_id = u.pending_id";
+        let binds = || -> Vec<Value> {
+            let three = |(of, pending, position): &(Shard, [u8; 16], i64)| {
+                [
+                    Value::from(shard_number(*of)),
+                    id(*pending),
+                    Value::from(*position),
+                ]
+            };
+            some.iter().flat_map(three).collect()
+        };
+        let insert = format!(
+            "{input} INSERT INTO feed (shard, position, at, entries) SELECT u.shard, u.position, p.at, p.entries {join}"
+        );
+        exactly(run(transaction, insert, binds()).await?, some.len())?;
+        let delete = format!("{input} DELETE FROM feed_pending WHERE rowid IN (SELECT p.rowid {join})");
+        exactly(run(transaction, delete, binds()).await?, some.len())?;
     }
     Ok(())
 }

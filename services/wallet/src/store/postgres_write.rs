@@ -12,7 +12,7 @@ use super::lane::StoreFailure;
 use super::postgres::failed;
 use super::row::shard_number;
 use super::rows_out::{Of, RowsOut, in_row};
-use crate::domain::{Transaction, Wallet};
+use crate::domain::{Hold, Transaction, Wallet};
 
 type Bound<'q> = Query<'q, Postgres, PgArguments>;
 
@@ -246,47 +246,54 @@ async fn run(connection: &mut PgConnection, query: Bound<'_>) -> Result<usize, S
 }
 
 async fn holds(connection: &mut PgConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
-    const UPSERT: &str = "INSERT INTO holds (shard, wallet_id, hold_id, origin, state, amount, draws, borrowed, \
-       committed, uncharged, parts, event_type, created_at, expires_at, grace_seconds) \
-     SELECT * FROM UNNEST($1::int2[], $2::uuid[], $3::uuid[], $4::int2[], $5::int2[], $6::int8[], $7::text[], \
-       $8::int8[], $9::int8[], $10::int8[], $11::text[], $12::text[], $13::int8[], $14::int8[], $15::int8[]) \
-     ON CONFLICT (shard, wallet_id, hold_id) DO UPDATE SET state = excluded.state, amount = excluded.amount, \
-       draws = excluded.draws, borrowed = excluded.borrowed, committed = excluded.committed, \
-       uncharged = excluded.uncharged, parts = excluded.parts, expires_at = excluded.expires_at, \
-       grace_seconds = excluded.grace_seconds";
+    const INSERT: &str = "INSERT INTO holds (shard, wallet_id, hold_id, state, amount, draws, borrowed, committed, \
+       uncharged, parts, expires_at, grace_seconds, origin, event_type, created_at) \
+     SELECT * FROM UNNEST($1::int2[], $2::uuid[], $3::uuid[], $4::int2[], $5::int8[], $6::text[], $7::int8[], \
+       $8::int8[], $9::int8[], $10::text[], $11::int8[], $12::int8[], $13::int2[], $14::text[], $15::int8[])";
+    const UPDATE: &str = "UPDATE holds h SET state = u.state, amount = u.amount, draws = u.draws, \
+       borrowed = u.borrowed, committed = u.committed, uncharged = u.uncharged, parts = u.parts, \
+       expires_at = u.expires_at, grace_seconds = u.grace_seconds \
+     FROM UNNEST($1::int2[], $2::uuid[], $3::uuid[], $4::int2[], $5::int8[], $6::text[], $7::int8[], $8::int8[], \
+       $9::int8[], $10::text[], $11::int8[], $12::int8[]) AS u (shard, wallet_id, hold_id, state, amount, draws, \
+       borrowed, committed, uncharged, parts, expires_at, grace_seconds) \
+     WHERE h.shard = u.shard AND h.wallet_id = u.wallet_id AND h.hold_id = u.hold_id";
     const DELETE: &str = "DELETE FROM holds h USING UNNEST($1::int2[], $2::uuid[], $3::uuid[]) \
        AS u (shard, wallet_id, hold_id) \
      WHERE h.shard = u.shard AND h.wallet_id = u.wallet_id AND h.hold_id = u.hold_id";
-    let all = &rows.holds;
-    if !all.is_empty() {
-        let query = of_wallets(UPSERT, all)
-            .bind(column(all, |one| Uuid::from_bytes(one.what.id.0)))
-            .bind(column(all, |one| i16::from(one.what.origin.number())))
-            .bind(column(all, |one| one.what.state as i16))
-            .bind(column(all, |one| one.what.amount.micros()))
-            .bind(column(all, |one| encoding::draws(&one.what.draws)))
-            .bind(column(all, |one| one.what.borrowed.micros()))
-            .bind(column(all, |one| one.what.committed.micros()))
-            .bind(column(all, |one| one.what.uncharged.micros()))
-            .bind(column(all, |one| encoding::ints(one.what.parts.iter().copied())))
-            .bind(column(all, |one| one.what.event_type.as_str()))
-            .bind(column(all, |one| one.what.created_at.micros()))
-            .bind(column(all, |one| one.what.expires_at.micros()))
-            .bind(column(all, |one| {
-                i64::try_from(one.what.grace.as_secs()).unwrap_or(i64::MAX)
-            }));
-        exactly("holds", run(connection, query).await?, all.len())?;
+    let new = &rows.new_holds;
+    if !new.is_empty() {
+        let query = bind_holds(INSERT, new)
+            .bind(column(new, |one| i16::from(one.what.origin.number())))
+            .bind(column(new, |one| one.what.event_type.as_str()))
+            .bind(column(new, |one| one.what.created_at.micros()));
+        exactly("holds", run(connection, query).await?, new.len())?;
     }
-    // A hold made and ended within the batch has no row to delete.
+    if !rows.holds.is_empty() {
+        let changed = run(connection, bind_holds(UPDATE, &rows.holds)).await?;
+        exactly("holds", changed, rows.holds.len())?;
+    }
     let gone = &rows.holds_gone;
     if !gone.is_empty() {
-        run(
-            connection,
-            of_wallets(DELETE, gone).bind(column(gone, |one| Uuid::from_bytes(one.what.0))),
-        )
-        .await?;
+        let query = of_wallets(DELETE, gone).bind(column(gone, |one| Uuid::from_bytes(one.what.0)));
+        exactly("holds", run(connection, query).await?, gone.len())?;
     }
     Ok(())
+}
+
+fn bind_holds<'q>(sql: &'static str, all: &'q [Of<&Hold>]) -> Bound<'q> {
+    of_wallets(sql, all)
+        .bind(column(all, |one| Uuid::from_bytes(one.what.id.0)))
+        .bind(column(all, |one| one.what.state as i16))
+        .bind(column(all, |one| one.what.amount.micros()))
+        .bind(column(all, |one| encoding::draws(&one.what.draws)))
+        .bind(column(all, |one| one.what.borrowed.micros()))
+        .bind(column(all, |one| one.what.committed.micros()))
+        .bind(column(all, |one| one.what.uncharged.micros()))
+        .bind(column(all, |one| encoding::ints(one.what.parts.iter().copied())))
+        .bind(column(all, |one| one.what.expires_at.micros()))
+        .bind(column(all, |one| {
+            i64::try_from(one.what.grace.as_secs()).unwrap_or(i64::MAX)
+        }))
 }
 
 async fn grants_and_lots(connection: &mut PgConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
@@ -387,21 +394,22 @@ async fn history(connection: &mut PgConnection, rows: &RowsOut<'_>) -> Result<()
 }
 
 async fn dues(connection: &mut PgConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
-    const UPSERT: &str = "INSERT INTO wallet_due (shard, wallet_id, due_at) \
-     SELECT * FROM UNNEST($1::int2[], $2::uuid[], $3::int8[]) \
-     ON CONFLICT (shard, wallet_id) DO UPDATE SET due_at = excluded.due_at";
+    const INSERT: &str = "INSERT INTO wallet_due (shard, wallet_id, due_at) \
+     SELECT * FROM UNNEST($1::int2[], $2::uuid[], $3::int8[])";
+    const UPDATE: &str = "UPDATE wallet_due d SET due_at = u.due_at \
+     FROM UNNEST($1::int2[], $2::uuid[], $3::int8[]) AS u (shard, wallet_id, due_at) \
+     WHERE d.shard = u.shard AND d.wallet_id = u.wallet_id";
     const DELETE: &str = "DELETE FROM wallet_due d USING UNNEST($1::int2[], $2::uuid[]) AS u (shard, wallet_id) \
      WHERE d.shard = u.shard AND d.wallet_id = u.wallet_id";
-    if !rows.dues.is_empty() {
-        let query = of_wallets(UPSERT, &rows.dues).bind(column(&rows.dues, |one| one.what.micros()));
-        exactly("wallet_due", run(connection, query).await?, rows.dues.len())?;
+    for (sql, dues) in [(INSERT, &rows.new_dues), (UPDATE, &rows.dues)] {
+        if !dues.is_empty() {
+            let query = of_wallets(sql, dues).bind(column(dues, |one| one.what.micros()));
+            exactly("wallet_due", run(connection, query).await?, dues.len())?;
+        }
     }
     if !rows.dues_gone.is_empty() {
-        exactly(
-            "wallet_due",
-            run(connection, of_wallets(DELETE, &rows.dues_gone)).await?,
-            rows.dues_gone.len(),
-        )?;
+        let gone = run(connection, of_wallets(DELETE, &rows.dues_gone)).await?;
+        exactly("wallet_due", gone, rows.dues_gone.len())?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use chit_types::{Shard, Timestamp, WalletId};
 
 use super::lane::{GRANTS_IN_ROW, LOTS_IN_ROW, Pending, WalletWrite};
 use crate::domain::wallet::Repayment;
-use crate::domain::{Grant, Hold, HoldId, Lot, Transaction, Wallet};
+use crate::domain::{Grant, Hold, HoldId, HoldState, Lot, Transaction, Wallet};
 
 /// Which row of a per-wallet table.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,7 @@ pub struct RowsOut<'a> {
     pub wallets: Vec<(&'a Wallet, bool)>,
     pub wallet_settings: Vec<&'a Wallet>,
     pub transactions: Vec<(Shard, &'a Transaction)>,
+    pub new_holds: Vec<Of<&'a Hold>>,
     pub holds: Vec<Of<&'a Hold>>,
     pub holds_gone: Vec<Of<HoldId>>,
     pub grants: Vec<Of<GrantRow<'a>>>,
@@ -35,6 +36,7 @@ pub struct RowsOut<'a> {
     pub lots_gone: Vec<Of<i64>>,
     pub repayments: Vec<Of<Repayment>>,
     pub reversals: Vec<Of<(i64, i64)>>,
+    pub new_dues: Vec<Of<Timestamp>>,
     pub dues: Vec<Of<Timestamp>>,
     pub dues_gone: Vec<Of<()>>,
     pub pending: &'a [Pending],
@@ -79,6 +81,7 @@ impl<'a> RowsOut<'a> {
         }
         if write.due_before != wallet.next_due {
             match wallet.next_due {
+                Some(due) if write.due_before.is_none() => self.new_dues.push(of(wallet, due)),
                 Some(due) => self.dues.push(of(wallet, due)),
                 None => self.dues_gone.push(of(wallet, ())),
             }
@@ -99,12 +102,20 @@ impl<'a> RowsOut<'a> {
 
     fn holds(&mut self, write: &WalletWrite<'a>) {
         let wallet = &write.state.wallet;
+        let first = write.changes.transactions.first().map_or(i64::MAX, |one| one.seq);
         for id in &write.changes.holds {
-            match write.state.holds.get(id) {
-                Some(hold) if hold.state != crate::domain::HoldState::Closed => {
-                    self.holds.push(of(wallet, hold))
-                }
-                _ => self.holds_gone.push(of(wallet, *id)),
+            let hold = write
+                .state
+                .holds
+                .get(id)
+                .filter(|hold| hold.state != HoldState::Closed);
+            // Its id tells which transaction made it.
+            let is_new = id.reserved_by() >= first;
+            match hold {
+                Some(hold) if is_new => self.new_holds.push(of(wallet, hold)),
+                Some(hold) => self.holds.push(of(wallet, hold)),
+                None if is_new => {}
+                None => self.holds_gone.push(of(wallet, *id)),
             }
         }
     }

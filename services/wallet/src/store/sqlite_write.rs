@@ -11,7 +11,7 @@ use super::postgres_write::{exactly, thresholds};
 use super::row::shard_number;
 use super::rows_out::{Of, RowsOut, in_row};
 use super::sqlite::uuid;
-use crate::domain::Wallet;
+use crate::domain::{Hold, Wallet};
 
 type Query<'q> =
     sea_orm::sqlx::query::Query<'q, sea_orm::sqlx::Sqlite, sea_orm::sqlx::sqlite::SqliteArguments>;
@@ -110,7 +110,7 @@ async fn wallets(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Resul
                scheduled = u.scheduled, frozen = u.frozen, held = u.held, owed = u.owed, granted = u.granted, \
                spent = u.spent, expired = u.expired, revoked = u.revoked, next_due = u.next_due, hash = u.hash, \
                rests = u.rests, lots = u.lots, grants_terms = COALESCE(u.grants_terms, w.grants_terms) \
-               FROM u WHERE w.shard = +u.shard AND w.wallet_id = u.wallet_id",
+               FROM u WHERE w.shard = u.shard AND w.wallet_id = u.wallet_id",
     };
     const SETTINGS: ValuesStatement = ValuesStatement {
         head: "WITH u (shard, wallet_id, overdraft_limit, thresholds, version, frozen_since) AS (VALUES",
@@ -203,35 +203,36 @@ async fn holds(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<
                expires_at = excluded.expires_at, grace_seconds = excluded.grace_seconds",
     };
     const DELETE: ValuesStatement = ValuesStatement {
-        head: "DELETE FROM holds WHERE (shard, wallet_id, hold_id) IN (VALUES",
+        head: "WITH u (shard, wallet_id, hold_id) AS (VALUES",
         columns: 3,
-        tail: ")",
+        tail: ") DELETE FROM holds WHERE rowid IN (SELECT h.rowid FROM u CROSS JOIN holds h \
+               ON h.shard = u.shard AND h.wallet_id = u.wallet_id AND h.hold_id = u.hold_id)",
     };
-    write(connection, "holds", UPSERT, &rows.holds, |query, one| {
-        let hold = one.what;
-        of(query, one)
-            .bind(&hold.id.0[..])
-            .bind(i16::from(hold.origin.number()))
-            .bind(hold.state as i16)
-            .bind(hold.amount.micros())
-            .bind(encoding::draws(&hold.draws))
-            .bind(hold.borrowed.micros())
-            .bind(hold.committed.micros())
-            .bind(hold.uncharged.micros())
-            .bind(encoding::ints(hold.parts.iter().copied()))
-            .bind(hold.event_type.as_str())
-            .bind(hold.created_at.micros())
-            .bind(hold.expires_at.micros())
-            .bind(i64::try_from(hold.grace.as_secs()).unwrap_or(i64::MAX))
+    for holds in [&rows.new_holds, &rows.holds] {
+        write(connection, "holds", UPSERT, holds, bind_hold).await?;
+    }
+    write(connection, "holds", DELETE, &rows.holds_gone, |query, one| {
+        of(query, one).bind(&one.what.0[..])
     })
-    .await?;
-    // A hold made and ended within the batch has no row to delete.
-    let deleted = DELETE
-        .execute(connection, &rows.holds_gone, |query, one| {
-            of(query, one).bind(&one.what.0[..])
-        })
-        .await;
-    deleted.map(drop).map_err(|error| failed(&error))
+    .await
+}
+
+fn bind_hold<'q>(query: Query<'q>, one: &'q Of<&Hold>) -> Query<'q> {
+    let hold = one.what;
+    of(query, one)
+        .bind(&hold.id.0[..])
+        .bind(i16::from(hold.origin.number()))
+        .bind(hold.state as i16)
+        .bind(hold.amount.micros())
+        .bind(encoding::draws(&hold.draws))
+        .bind(hold.borrowed.micros())
+        .bind(hold.committed.micros())
+        .bind(hold.uncharged.micros())
+        .bind(encoding::ints(hold.parts.iter().copied()))
+        .bind(hold.event_type.as_str())
+        .bind(hold.created_at.micros())
+        .bind(hold.expires_at.micros())
+        .bind(i64::try_from(hold.grace.as_secs()).unwrap_or(i64::MAX))
 }
 
 async fn grants(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
@@ -281,9 +282,10 @@ async fn lots(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(
         tail: "ON CONFLICT (shard, wallet_id, seq) DO UPDATE SET rest = excluded.rest",
     };
     const GONE: ValuesStatement = ValuesStatement {
-        head: "DELETE FROM owed_lots WHERE (shard, wallet_id, seq) IN (VALUES",
+        head: "WITH u (shard, wallet_id, seq) AS (VALUES",
         columns: 3,
-        tail: ")",
+        tail: ") DELETE FROM owed_lots WHERE rowid IN (SELECT l.rowid FROM u CROSS JOIN owed_lots l \
+               ON l.shard = u.shard AND l.wallet_id = u.wallet_id AND l.seq = u.seq)",
     };
     let lot = |query, one| -> Query<'_> {
         let one: &Of<crate::domain::Lot> = one;
@@ -339,14 +341,17 @@ async fn dues(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(
         tail: "ON CONFLICT (shard, wallet_id) DO UPDATE SET due_at = excluded.due_at",
     };
     const DELETE: ValuesStatement = ValuesStatement {
-        head: "DELETE FROM wallet_due WHERE (shard, wallet_id) IN (VALUES",
+        head: "WITH u (shard, wallet_id) AS (VALUES",
         columns: 2,
-        tail: ")",
+        tail: ") DELETE FROM wallet_due WHERE rowid IN (SELECT d.rowid FROM u CROSS JOIN wallet_due d \
+               ON d.shard = u.shard AND d.wallet_id = u.wallet_id)",
     };
-    write(connection, "wallet_due", UPSERT, &rows.dues, |query, one| {
-        of(query, one).bind(one.what.micros())
-    })
-    .await?;
+    for dues in [&rows.new_dues, &rows.dues] {
+        write(connection, "wallet_due", UPSERT, dues, |query, one| {
+            of(query, one).bind(one.what.micros())
+        })
+        .await?;
+    }
     write(connection, "wallet_due", DELETE, &rows.dues_gone, of).await
 }
 

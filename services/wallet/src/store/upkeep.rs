@@ -94,7 +94,7 @@ impl Store {
         Ok(gone)
     }
 
-    /// Forgets holds of a shard that expired before `before`. Answers how many.
+    /// Forgets holds of a shard whose end, grace included, was booked for before `before`. Answers how many.
     pub async fn purge_holds(&self, of: Shard, before: Timestamp) -> Result<u64, StoreFailure> {
         let database = match self {
             Store::Memory(memory) => {
@@ -103,13 +103,14 @@ impl Store {
                 tables.holds.retain(|(key, _), hold| {
                     key.shard != of
                         || hold.state != crate::domain::HoldState::Expired
-                        || hold.expires_at >= before
+                        || hold.due_at() > before
                 });
                 return Ok((count - tables.holds.len()) as u64);
             }
             Store::Database(database) => database,
         };
-        let sql = "DELETE FROM holds WHERE shard = $1 AND state = 3 AND expires_at < $2";
+        let sql = "DELETE FROM holds WHERE shard = $1 AND state = 3 AND expires_at <= $2 \
+             AND expires_at + grace_seconds * 1000000 <= $2";
         let unreachable = |error: chit_store::StoreError| StoreFailure::Transient(error.to_string());
         let transaction = database.begin_write().await.map_err(unreachable)?;
         let gone = run(
