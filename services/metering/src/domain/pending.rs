@@ -302,3 +302,71 @@ fn take_answer(fact: &mut Fact, answer: &WalletAnswer, operation: &WalletOp) {
         fact.body.hash.clone_from(&answer.hash);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::authorization::{AuthorizationState, Totals};
+
+    fn refused(reason: i32) -> WalletOutcome {
+        WalletOutcome::Refused(WalletRefusal {
+            code: 9,
+            reason,
+            message: String::new(),
+            facts: Default::default(),
+        })
+    }
+
+    fn pending(operations: Vec<WalletOp>) -> Pending {
+        Pending {
+            step: "s".into(),
+            fact: Fact::default(),
+            operations,
+            settling: None,
+            would_cost: Credits::ZERO,
+            stored_at: Timestamp::EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_reversal_that_another_overtook_names_what_it_did_undo() {
+        let reverse = |transaction| WalletOp::Reverse {
+            key: format!("k#{transaction}"),
+            transaction,
+            amount: Credits::whole(3),
+        };
+        let done = WalletAnswer {
+            seq: 9,
+            amount: Credits::whole(3),
+            ..WalletAnswer::default()
+        };
+        let outcomes = [refused(1), WalletOutcome::Done(Box::new(done))];
+        let finished = pending(vec![reverse(2), reverse(1)])
+            .finish(&outcomes, Timestamp::EPOCH)
+            .unwrap();
+        let named = &finished.fact.unwrap().body.named;
+        assert_eq!((named[0].seq, named[0].reverses), (9, 1));
+    }
+
+    #[test]
+    fn what_parts_charged_has_not_leaked_when_the_hold_is_gone() {
+        const HOLD_CLOSED: i32 = 9;
+        let release = WalletOp::Release {
+            key: "e".into(),
+            hold: "hd_1".into(),
+        };
+        let mut pending = pending(vec![release]);
+        pending.fact.body.price_credits = Some(Credits::whole(10));
+        pending.settling = Some(Settling {
+            state: AuthorizationState::Settled,
+            totals: Totals {
+                charged: Credits::whole(8),
+                ..Totals::default()
+            },
+            is_recorded: true,
+        });
+        let finished = pending.finish(&[refused(HOLD_CLOSED)], Timestamp::EPOCH).unwrap();
+        let leaked = finished.fact.unwrap().sums.leaked_micros;
+        assert_eq!(leaked, Credits::whole(2).micros());
+    }
+}

@@ -286,3 +286,37 @@ async fn holds_that_ran_out_close_their_authorizations() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_parts_left_uncharged_under_cap_is_never_owed_when_the_hold_runs_out() {
+    on_both_engines(async |mut world| {
+        world.fund("c", 5).await;
+        let request = proto::AuthorizeRequest {
+            customer_id: "c".into(),
+            event_id: "e".into(),
+            credits: credits("5"),
+            ..Default::default()
+        };
+        authorized(&mut world, request).await;
+        let part = proto::SettleRequest {
+            customer_id: "c".into(),
+            event_id: "e".into(),
+            part: 1,
+            keep_open: true,
+            credits: credits("8"),
+            on_overrun: OnOverrun::Cap as i32,
+            ..Default::default()
+        };
+        world.settle(part).await.unwrap();
+        world.clock.advance(Duration::from_secs(900 + 601));
+        assert_eq!(close_once(&world.desk).await.unwrap(), 1);
+        let event = world.event("c", "e").await;
+        assert_eq!(
+            (event.state(), text(event.credits.as_ref()).as_str()),
+            (EventState::Settled, "5")
+        );
+        world.fund("c", 4).await;
+        assert_eq!(world.balance("c").await.0, "4", "{:?}", world.engine);
+    })
+    .await;
+}

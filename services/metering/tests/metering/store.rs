@@ -11,7 +11,7 @@ use chit_metering::store::{
 };
 use chit_types::{Credits, Timestamp};
 
-use crate::harness::{BOTH, START, content, place, settled, store};
+use crate::harness::{BOTH, Engine, START, content, place, settled, store};
 
 fn key(customer: &str, event: &str) -> KeyRow {
     KeyRow {
