@@ -96,7 +96,13 @@ impl<'a> Batch<'a> {
 
     /// Wallets in which something may be due by now.
     pub fn with_something_due(&self) -> Vec<usize> {
-        let is_due = |slot: &Slot| slot.state.wallet.next_due.is_some_and(|due| due <= self.now);
+        // Another pod's clock may be ahead of ours, and time does not run backwards in a wallet.
+        let is_due = |slot: &Slot| {
+            let wallet = &slot.state.wallet;
+            wallet
+                .next_due
+                .is_some_and(|due| due <= self.now.max(wallet.last_at))
+        };
         self.slots
             .iter()
             .enumerate()
