@@ -54,6 +54,7 @@ pub async fn run(args: DevArgs, tenant: &str, format: Format) -> anyhow::Result<
         address,
         places: places.collect(),
         tenant: tenant.to_owned(),
+        program: std::env::args().next().unwrap_or_else(|| "chit".to_owned()),
     };
     let announced = tokio::spawn(announce(banner, started, format));
     let served = chit_runtime::serve(services, listener, ServeOptions::loopback(), stop_asked()?).await;
@@ -108,6 +109,8 @@ struct Banner {
     address: SocketAddr,
     places: Vec<(ServiceName, String)>,
     tenant: String,
+    /// This program, as it was called.
+    program: String,
 }
 
 /// Waits until every service is ready, then says what runs where.
@@ -153,12 +156,13 @@ impl Banner {
             "Serving tenant `{tenant}` on {address} since {millis} ms after the start (gRPC without TLS, with health \
              and reflection)\n{table}\n\
              Call it:\n\
-             \x20 chit wallet grant user_123 500{server}\n\
-             \x20 chit meter user_123 chat.reply --model gpt-4o --input-tokens 900 --output-tokens 250{server}\n\
+             \x20 {program} wallet grant user_123 500{server}\n\
+             \x20 {program} meter user_123 chat.reply --model gpt-4o --input-tokens 900 --output-tokens 250{server}\n\
              \x20 grpcurl -plaintext -d '{{\"customer_id\": \"user_123\"}}' {address} chit.wallet.v1.WalletService/GetWallet\n\
              \x20 clients/python/run.sh {address}\n\
              Ctrl-C stops it.",
             tenant = self.tenant,
+            program = self.program,
             millis = took.as_millis(),
         )
     }
