@@ -189,55 +189,39 @@ pub fn cross_check(
         .filter(|each| ends_hold(each))
         .map(|each| each.hold_id.as_str())
         .collect();
+    let finding = |event_id: &str, transaction: i64, check: &str, detail: String| Finding {
+        customer_id: customer.to_owned(),
+        unit: unit.to_owned(),
+        event_id: event_id.to_owned(),
+        transaction,
+        check: check.to_owned(),
+        detail,
+    };
     let mut findings = Vec::new();
     let mut named: HashMap<i64, u32> = HashMap::new();
-    let mut report = |event_id: &str, transaction: i64, check: &str, detail: String| {
-        let (customer_id, unit) = (customer.to_owned(), unit.to_owned());
-        let (event_id, check) = (event_id.to_owned(), check.to_owned());
-        findings.push(Finding {
-            customer_id,
-            unit,
-            event_id,
-            transaction,
-            check,
-            detail,
-        });
-    };
     for event in events {
         let id = event
             .content
             .as_ref()
             .map_or("", |content| content.event_id.as_str());
-        let numbers = event.transactions.iter().copied().filter(|&number| number > 0);
         let mut charges = Vec::new();
-        for number in numbers {
+        for number in event.transactions.iter().copied().filter(|&number| number > 0) {
             *named.entry(number).or_default() += 1;
-            match by_seq.get(&number) {
-                Some(transaction) => charges.push(*transaction),
-                None => report(
-                    id,
-                    number,
-                    "event",
-                    "names a transaction that the wallet does not have".to_owned(),
-                ),
-            }
+            let Some(transaction) = by_seq.get(&number) else {
+                let detail = "names a transaction that the wallet does not have".to_owned();
+                findings.push(finding(id, number, "event", detail));
+                continue;
+            };
+            charges.push(*transaction);
         }
-        if let Some(detail) = event_fault(event, &charges, &ended) {
-            report(id, 0, "event", detail);
-        }
+        findings.extend(event_fault(event, &charges, &ended).map(|detail| finding(id, 0, "event", detail)));
     }
-    for transaction in transactions
-        .iter()
-        .filter(|each| each.origin() == Origin::Metering && is_charge(each))
-    {
-        match named.get(&transaction.seq).copied().unwrap_or(0) {
-            1 => {}
-            count => report(
-                "",
-                transaction.seq,
-                "transaction",
-                format!("is named by {count} events instead of one"),
-            ),
+    let ours = |each: &&Transaction| each.origin() == Origin::Metering && is_charge(each);
+    for transaction in transactions.iter().filter(ours) {
+        let count = named.get(&transaction.seq).copied().unwrap_or(0);
+        if count != 1 {
+            let detail = format!("is named by {count} events instead of one");
+            findings.push(finding("", transaction.seq, "transaction", detail));
         }
     }
     findings
