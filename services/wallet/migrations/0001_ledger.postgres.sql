@@ -151,7 +151,7 @@ CREATE TABLE repayments (
     wallet_id uuid     NOT NULL,
     owed_seq  bigint   NOT NULL,
     seq       bigint   NOT NULL,
-    ordinal   smallint NOT NULL,
+    ordinal   bigint   NOT NULL,
     grant_id  uuid,
     amount    bigint   NOT NULL CONSTRAINT repayments_amount_ck CHECK (amount > 0),
     CONSTRAINT repayments_pk PRIMARY KEY (shard, wallet_id, owed_seq, seq, ordinal)

@@ -336,7 +336,7 @@ impl<'a> Draft<'a> {
 
     /// Notes a repayment made by the last posting.
     pub fn note_repayment(&mut self, owed_seq: i64, grant: Option<GrantId>, amount: Credits) {
-        let ordinal = u16::try_from(self.transaction.postings.len()).expect("postings are few");
+        let ordinal = u32::try_from(self.transaction.postings.len()).expect("postings fit into memory");
         let seq = self.seq();
         self.changes.repayments.push(Repayment {
             owed_seq,

@@ -96,7 +96,7 @@ pub struct Repayment {
     /// The transaction that repaid.
     pub seq: i64,
     /// Place among that transaction's postings, from 1.
-    pub ordinal: u16,
+    pub ordinal: u32,
     /// The grant that paid; `None` for a write-off.
     pub grant: Option<GrantId>,
     /// How much.

@@ -366,7 +366,7 @@ async fn grants_and_lots(connection: &mut PgConnection, rows: &RowsOut<'_>) -> R
 
 async fn history(connection: &mut PgConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
     const REPAYMENTS: &str = "INSERT INTO repayments (shard, wallet_id, owed_seq, seq, ordinal, grant_id, amount) \
-     SELECT * FROM UNNEST($1::int2[], $2::uuid[], $3::int8[], $4::int8[], $5::int2[], $6::uuid[], $7::int8[])";
+     SELECT * FROM UNNEST($1::int2[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[], $6::uuid[], $7::int8[])";
     const REVERSALS: &str = "INSERT INTO reversals (shard, wallet_id, of_seq, seq) \
      SELECT * FROM UNNEST($1::int2[], $2::uuid[], $3::int8[], $4::int8[])";
     let repaid = &rows.repayments;
@@ -374,9 +374,7 @@ async fn history(connection: &mut PgConnection, rows: &RowsOut<'_>) -> Result<()
         let query = of_wallets(REPAYMENTS, repaid)
             .bind(column(repaid, |one| one.what.owed_seq))
             .bind(column(repaid, |one| one.what.seq))
-            .bind(column(repaid, |one| {
-                i16::try_from(one.what.ordinal).unwrap_or(i16::MAX)
-            }))
+            .bind(column(repaid, |one| i64::from(one.what.ordinal)))
             .bind(column(repaid, |one| {
                 one.what.grant.map(|id| Uuid::from_bytes(id.0))
             }))

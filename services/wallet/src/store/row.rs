@@ -320,7 +320,7 @@ pub fn repayment(row: &impl Columns, at: usize) -> Result<Repayment, RowError> {
     Ok(Repayment {
         owed_seq: row.int(at)?,
         seq: row.int(at + 1)?,
-        ordinal: u16::try_from(row.small(at + 2)?).unwrap_or_default(),
+        ordinal: u32::try_from(row.int(at + 2)?).unwrap_or_default(),
         grant: row.optional_id(at + 3)?.map(GrantId),
         amount: Credits::from_micros(row.int(at + 4)?),
     })

@@ -318,7 +318,7 @@ async fn history(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Resul
             of(query, one)
                 .bind(one.what.owed_seq)
                 .bind(one.what.seq)
-                .bind(i16::try_from(one.what.ordinal).unwrap_or(i16::MAX))
+                .bind(i64::from(one.what.ordinal))
                 .bind(one.what.grant.map(|id| uuid(id.0)))
                 .bind(one.what.amount.micros())
         },

@@ -1,6 +1,13 @@
 //! DEDUCT, ADJUST and WRITE_OFF: every case of the table of postings, and who may spend while in debt.
 
+use std::sync::Arc;
+
+use chit_types::{Credits, Origin, SeededIds, Shard, Timestamp, key_hash};
+
 use super::script::check;
+use crate::domain::encoding::{fingerprint, kind_of};
+use crate::domain::wallet::Lot;
+use crate::domain::{Changes, Context, Details, Envelope, Operation, Settings, Wallet, WalletState, apply};
 
 #[test]
 fn a_deduct_takes_what_is_spendable() {
@@ -94,4 +101,36 @@ fn what_a_hold_borrowed_is_not_written_off() {
          reserve 10
          write_off 1              | refused: 1 credits cannot be written off: 0 are owed outside open holds",
     );
+}
+
+/// A stream that records while its customer owes makes a lot an event.
+#[test]
+fn one_transaction_repays_however_many_lots_there_are() {
+    const LOTS: i64 = 70_000;
+    let mut wallet = Wallet::new("dev", "user_123", "credits", Shard(1), Timestamp::EPOCH);
+    let rest = Credits::from_micros(1);
+    wallet.lots = (1..=LOTS).map(|seq| Lot { seq, rest }).collect();
+    (wallet.head, wallet.owed, wallet.spent) = (LOTS, Credits::from_micros(LOTS), Credits::from_micros(LOTS));
+    let operation = Operation::Adjust {
+        amount: Credits::whole(1),
+    };
+    let envelope = Envelope {
+        origin: Origin::Client,
+        may_override: false,
+        key: key_hash(Origin::Client, kind_of(&operation), "k", 0),
+        fingerprint: fingerprint(&operation, ""),
+        details: Details::default(),
+        operation,
+    };
+    let context = Context {
+        now: Timestamp::from_seconds(1),
+        settings: Arc::new(Settings::default()),
+        ids: &SeededIds::default(),
+        wallet_exists: true,
+    };
+    let (mut state, mut changes) = (WalletState::of(wallet), Changes::default());
+    apply(&mut state, &envelope, &context, &mut changes).unwrap();
+    assert!(state.wallet.lots.is_empty() && state.wallet.owed.is_zero());
+    let last = changes.repayments.last().unwrap();
+    assert_eq!((last.owed_seq, last.ordinal), (LOTS, 70_001));
 }
