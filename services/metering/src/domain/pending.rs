@@ -250,7 +250,10 @@ impl Pending {
             None => None,
         };
         // What earlier parts charged has not leaked.
-        let charged = self.settling.as_ref().map_or(Credits::ZERO, |settling| settling.totals.charged);
+        let charged = self
+            .settling
+            .as_ref()
+            .map_or(Credits::ZERO, |settling| settling.totals.charged);
         let price = fact.body.price_credits.unwrap_or(Credits::ZERO);
         let leaked = price.minus_or_zero(charged).micros();
         let more_leaked = fact.sums.leaked_micros + leaked;

@@ -59,7 +59,8 @@ const DELETE_POSTGRES: &str = "DELETE FROM intake i USING UNNEST($1::smallint[],
      AND i.step = a.step AND i.created_at = a.created_at \
      RETURNING i.event_key, i.step";
 /// Every row is in flight or left behind: the table is small, and needs no index for this.
-const LEFT_BEHIND: &str = "SELECT body, created_at FROM intake WHERE created_at <= $1 ORDER BY created_at LIMIT $2";
+const LEFT_BEHIND: &str =
+    "SELECT body, created_at FROM intake WHERE created_at <= $1 ORDER BY created_at LIMIT $2";
 
 fn pending_of((body, stored_at): &(String, i64)) -> Result<Pending> {
     let pending: Pending = from_json("intake", body)?;
