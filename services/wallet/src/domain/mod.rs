@@ -27,6 +27,7 @@ pub mod settings;
 pub mod statement;
 pub mod transaction;
 pub mod verify;
+pub mod verify_stored;
 pub mod wallet;
 
 pub use apply::{Context, apply};

@@ -1,14 +1,16 @@
-//! Verification: a wallet recomputed from its transactions alone, and compared with everything that is stored.
+//! Verification: a wallet recomputed from its transactions alone. `verify_stored` compares the result with everything
+//! that is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chit_types::{Account, Credits, Hash, Timestamp};
+use chit_types::{Account, Credits, Hash, Timestamp, TransactionKind};
 
 use super::encoding;
-use super::grant::{Grant, GrantId};
-use super::hold::{Hold, HoldId, HoldState};
-use super::transaction::{Posting, Transaction};
-use super::wallet::Wallet;
+use super::grant::GrantId;
+use super::hold::{HoldId, HoldState};
+use super::operation::RevokeShortfall;
+use super::transaction::{GrantTerms, HoldTerms, Posting, Transaction};
+use super::wallet::{Repayment, Wallet};
 
 /// Something wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,29 +23,45 @@ pub struct Finding {
     pub detail: String,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct GrantSums {
-    rest: Credits,
-    held: Credits,
+/// A grant as its transactions tell it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GrantStory {
+    pub rest: Credits,
+    pub held: Credits,
+    pub removed: Credits,
+    pub rest_in: Option<Account>,
+    pub terms: Option<GrantTerms>,
+    pub opened_by: i64,
+    pub renewed: bool,
+    pub revoked: Option<RevokeShortfall>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct HoldSums {
-    held: Credits,
-    borrowed: Credits,
+/// A hold as its transactions tell it, until it is closed.
+#[derive(Clone, Debug)]
+pub(super) struct HoldStory {
+    pub state: HoldState,
+    pub held: BTreeMap<GrantId, Credits>,
+    pub borrowed: Credits,
+    pub amount: Credits,
+    pub committed: Credits,
+    pub charged: Credits,
+    pub terms: Option<HoldTerms>,
+    pub parts: Vec<i64>,
 }
 
 /// Takes a wallet's transactions in order, page by page, then compares.
 pub struct Verifier {
-    hash: Hash,
-    seq: i64,
-    at: Timestamp,
+    pub(super) hash: Hash,
+    pub(super) seq: i64,
+    pub(super) at: Timestamp,
     sums: [Credits; 10],
-    grants: BTreeMap<GrantId, GrantSums>,
-    holds: BTreeMap<HoldId, HoldSums>,
-    lots: BTreeMap<i64, Credits>,
+    pub(super) grants: BTreeMap<GrantId, GrantStory>,
+    pub(super) holds: BTreeMap<HoldId, HoldStory>,
+    pub(super) lots: BTreeMap<i64, Credits>,
+    pub(super) repayments: BTreeSet<Repayment>,
+    pub(super) reversals: BTreeSet<(i64, i64)>,
     spent: BTreeMap<i64, Credits>,
-    findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
 }
 
 impl Verifier {
@@ -58,12 +76,14 @@ impl Verifier {
             grants: BTreeMap::new(),
             holds: BTreeMap::new(),
             lots: BTreeMap::new(),
+            repayments: BTreeSet::new(),
+            reversals: BTreeSet::new(),
             spent: BTreeMap::new(),
             findings: Vec::new(),
         }
     }
 
-    fn find(&mut self, check: &'static str, detail: String) {
+    pub(super) fn find(&mut self, check: &'static str, detail: String) {
         self.findings.push(Finding {
             seq: self.seq,
             check,
@@ -92,10 +112,90 @@ impl Verifier {
         {
             self.find("hash", "the text differs from its hash".to_owned());
         }
-        for posting in &t.postings {
+        self.open(t);
+        for (posting, ordinal) in t.postings.iter().zip(1..) {
             self.fold(posting);
+            self.link(posting, ordinal);
         }
+        self.close(t);
         self.check_balances(t);
+    }
+
+    /// What a transaction fixes of grants and holds, before its postings.
+    fn open(&mut self, t: &Transaction) {
+        for terms in &t.grants {
+            let story = GrantStory {
+                terms: Some(terms.clone()),
+                opened_by: t.seq,
+                ..GrantStory::default()
+            };
+            if self.grants.insert(terms.id, story).is_some() {
+                self.find("grant", format!("{:?} is opened twice", terms.id));
+            }
+        }
+        if let Some(grant) = t.grant.and_then(|id| self.grants.get_mut(&id)) {
+            grant.renewed |= t.kind == TransactionKind::Renew;
+            grant.revoked = grant.revoked.or(t.shortfall);
+        }
+        let (Some(id), Some(terms)) = (t.hold, t.hold_terms) else {
+            return;
+        };
+        let hold = self.holds.entry(id).or_insert_with(|| HoldStory {
+            state: HoldState::Open,
+            held: BTreeMap::new(),
+            borrowed: Credits::ZERO,
+            amount: Credits::ZERO,
+            committed: Credits::ZERO,
+            charged: Credits::ZERO,
+            terms: None,
+            parts: Vec::new(),
+        });
+        hold.amount += t.amount;
+        hold.terms = Some(terms);
+    }
+
+    /// What a transaction did to its hold, after its postings.
+    fn close(&mut self, t: &Transaction) {
+        let Some(hold) = t.hold.and_then(|id| self.holds.get_mut(&id)) else {
+            return;
+        };
+        if t.kind == TransactionKind::Commit {
+            hold.committed = t.committed.unwrap_or_default();
+            hold.parts.push(t.seq);
+        }
+        if !t.closed_hold {
+            return;
+        }
+        hold.held.retain(|_, held| !held.is_zero());
+        let left = !hold.held.is_empty() || !hold.borrowed.is_zero();
+        if t.kind == TransactionKind::ExpireHold {
+            hold.state = HoldState::Expired;
+        } else if let Some(id) = t.hold {
+            self.holds.remove(&id);
+        }
+        if left {
+            self.find("hold", "a hold was closed with something left in it".to_owned());
+        }
+    }
+
+    /// Which lot a posting repaid, which transaction it undid.
+    fn link(&mut self, p: &Posting, ordinal: u32) {
+        let Some(of) = p.owed_seq else { return };
+        match (p.from, p.to) {
+            (Account::Available | Account::Issued, Account::Owed) => {
+                self.repayments.insert(Repayment {
+                    owed_seq: of,
+                    seq: self.seq,
+                    ordinal,
+                    grant: p.grant,
+                    amount: p.amount,
+                });
+            }
+            (Account::Spent, _) => {
+                self.reversals.insert((of, self.seq));
+            }
+            _ => {}
+        }
     }
 
     fn fold(&mut self, p: &Posting) {
@@ -140,18 +240,20 @@ impl Verifier {
         if p.from == Account::Held {
             source.held -= p.amount;
         }
+        let ends = matches!(p.to, Account::Expired | Account::Revoked) && p.from != Account::Owed;
+        if ends || (is_rest(p.from) && p.to_grant.is_some()) {
+            source.removed += p.amount;
+        }
+        let mut below = source.rest.is_negative() || source.held.is_negative();
         let target = self.grants.entry(p.to_grant.unwrap_or(id)).or_default();
         if is_rest(p.to) {
             target.rest += p.amount;
+            target.rest_in = Some(p.to);
         }
         if p.to == Account::Held {
             target.held += p.amount;
         }
-        let below = [id, p.to_grant.unwrap_or(id)].iter().any(|g| {
-            self.grants
-                .get(g)
-                .is_some_and(|s| s.rest.is_negative() || s.held.is_negative())
-        });
+        below |= target.rest.is_negative() || target.held.is_negative();
         if below {
             self.find(
                 "grant",
@@ -161,12 +263,19 @@ impl Verifier {
     }
 
     fn fold_hold(&mut self, p: &Posting) {
-        let Some(id) = p.hold else { return };
-        let hold = self.holds.entry(id).or_default();
-        let part = if p.grant.is_some() {
-            &mut hold.held
-        } else {
-            &mut hold.borrowed
+        let moves = p.from == Account::Held || p.to == Account::Held;
+        let Some(hold) = p.hold.and_then(|id| self.holds.get_mut(&id)) else {
+            if moves {
+                self.find("hold", "a posting of a hold that is not open".to_owned());
+            }
+            return;
+        };
+        if p.to == Account::Spent {
+            hold.charged += p.amount;
+        }
+        let part = match p.grant {
+            Some(grant) => hold.held.entry(grant).or_default(),
+            None => &mut hold.borrowed,
         };
         if p.from == Account::Held {
             *part -= p.amount;
@@ -188,7 +297,7 @@ impl Verifier {
         self.sums[usize::from(account.number())] += signed;
     }
 
-    fn sum(&self, account: Account) -> Credits {
+    pub(super) fn sum(&self, account: Account) -> Credits {
         self.sums[usize::from(account.number())]
     }
 
@@ -223,122 +332,6 @@ impl Verifier {
         }
         if Account::ALL.iter().any(|a| self.sum(*a).is_negative()) {
             self.find("balance", "an account is below zero".to_owned());
-        }
-    }
-
-    /// Compares with what is stored: the wallet's row, rows of grants that are not in it, and holds. Transactions
-    /// after the row's head are a fault too.
-    #[must_use]
-    pub fn finish(mut self, wallet: &Wallet, closed_grants: &[Grant], holds: &[Hold]) -> Vec<Finding> {
-        self.seq = if self.seq == wallet.head { 0 } else { wallet.head };
-        if self.seq != 0 {
-            self.find(
-                "sequence",
-                format!("the wallet's last transaction is {}", wallet.head),
-            );
-        }
-        self.seq = 0;
-        if self.hash != wallet.hash {
-            self.find(
-                "wallet",
-                format!(
-                    "its hash is {}, its last transaction's {}",
-                    wallet.hash, self.hash
-                ),
-            );
-        }
-        let stored = [
-            (Account::Issued, wallet.granted),
-            (Account::Available, wallet.available),
-            (Account::Scheduled, wallet.scheduled),
-            (Account::Frozen, wallet.frozen),
-            (Account::Held, wallet.held),
-            (Account::Owed, wallet.owed),
-            (Account::Spent, wallet.spent),
-            (Account::Expired, wallet.expired),
-            (Account::Revoked, wallet.revoked),
-        ];
-        for (account, stored) in stored {
-            let sum = self.sum(account);
-            if sum != stored {
-                self.find(
-                    "wallet",
-                    format!("{} is stored as {stored}, its postings say {sum}", account.word()),
-                );
-            }
-        }
-        self.finish_grants(wallet, closed_grants);
-        self.finish_holds(holds);
-        self.finish_lots(wallet);
-        self.findings
-    }
-
-    fn finish_grants(&mut self, wallet: &Wallet, closed: &[Grant]) {
-        let open = wallet.grants.iter();
-        let mut stored: BTreeMap<_, _> = closed
-            .iter()
-            .chain(open)
-            .map(|g| {
-                (
-                    g.id,
-                    GrantSums {
-                        rest: g.rest,
-                        held: g.held,
-                    },
-                )
-            })
-            .collect();
-        for (id, sums) in std::mem::take(&mut self.grants) {
-            let found = stored.remove(&id).unwrap_or_default();
-            if found != sums {
-                self.find(
-                    "grant",
-                    format!("{id:?} is stored as {found:?}, its postings say {sums:?}"),
-                );
-            }
-        }
-        for (id, found) in stored {
-            if found != GrantSums::default() {
-                self.find("grant", format!("{id:?} has {found:?} and no postings"));
-            }
-        }
-    }
-
-    fn finish_holds(&mut self, holds: &[Hold]) {
-        let open = holds.iter().filter(|h| h.state == HoldState::Open);
-        let mut stored: BTreeMap<_, _> = open
-            .map(|h| {
-                (
-                    h.id,
-                    HoldSums {
-                        held: h.held() - h.borrowed,
-                        borrowed: h.borrowed,
-                    },
-                )
-            })
-            .collect();
-        for (id, sums) in std::mem::take(&mut self.holds) {
-            let found = stored.remove(&id).unwrap_or_default();
-            if found != sums {
-                self.find(
-                    "hold",
-                    format!("{id:?} is stored as {found:?}, its postings say {sums:?}"),
-                );
-            }
-        }
-        for (id, found) in stored {
-            if found != HoldSums::default() {
-                self.find("hold", format!("{id:?} has {found:?} and no postings"));
-            }
-        }
-    }
-
-    fn finish_lots(&mut self, wallet: &Wallet) {
-        let stored: BTreeMap<_, _> = wallet.lots.iter().map(|l| (l.seq, l.rest)).collect();
-        self.lots.retain(|_, rest| !rest.is_zero());
-        if stored != self.lots {
-            let detail = format!("lots are stored as {stored:?}, postings say {:?}", self.lots);
-            self.find("lot", detail);
         }
     }
 }

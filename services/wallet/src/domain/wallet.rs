@@ -89,7 +89,7 @@ pub struct Past {
 }
 
 /// One repayment of a lot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Repayment {
     /// The lot.
     pub owed_seq: i64,

@@ -61,7 +61,9 @@ pub struct Desk {
 
 impl Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Desk").field("shards", &self.shards).finish_non_exhaustive()
+        f.debug_struct("Desk")
+            .field("shards", &self.shards)
+            .finish_non_exhaustive()
     }
 }
 

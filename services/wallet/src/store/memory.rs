@@ -158,6 +158,11 @@ impl Tables {
         let wallet = self.wallets.get(&key)?.clone();
         let mut verifier = Verifier::new(&wallet);
         self.history(key).for_each(|one| verifier.take(one));
+        let mine = self.repayments.iter().filter(|(of, _)| *of == key);
+        let repayments: Vec<_> = mine.map(|(_, one)| *one).collect();
+        let mine = self.reversals.iter().filter(|(of, _, _)| *of == key);
+        let reversals: Vec<_> = mine.map(|(_, of, by)| (*of, *by)).collect();
+        verifier.compare_links(&repayments, &reversals);
         let closed = self.closed_grants(key, None, u64::MAX);
         let findings = verifier.finish(&wallet, &closed, &self.open_holds(key, None, u64::MAX));
         Some((wallet, findings))

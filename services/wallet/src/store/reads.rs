@@ -68,6 +68,9 @@ pub(super) async fn all<T>(
         .map_err(|error| failed_row(&error))
 }
 
+const REPAYMENTS: &str = "SELECT r.owed_seq, r.seq, r.ordinal, r.grant_id, r.amount FROM repayments r \
+       WHERE r.shard = $1 AND r.wallet_id = $2";
+const REVERSED_BY: &str = "SELECT r.of_seq, r.seq FROM reversals r WHERE r.shard = $1 AND r.wallet_id = $2";
 const WALLET: &str = concat!(
     "SELECT ",
     wallet_columns!(),
@@ -436,6 +439,12 @@ async fn verify(
     let closed = all(connection, CLOSED_GRANTS, closed, row::grant).await?;
     let holds = with(key, [id([0; 16]), limited(NO_LIMIT)]);
     let holds = all(connection, OPEN_HOLDS, holds, row::hold).await?;
+    let repayments = all(connection, REPAYMENTS, with(key, []), row::repayment).await?;
+    let reversals = all(connection, REVERSED_BY, with(key, []), |row, at| {
+        Ok((row.int(at)?, row.int(at + 1)?))
+    })
+    .await?;
+    verifier.compare_links(&repayments, &reversals);
     let findings = verifier.finish(&wallet, &closed, &holds);
     Ok(Some((wallet, findings)))
 }

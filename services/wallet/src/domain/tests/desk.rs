@@ -262,6 +262,9 @@ impl Desk {
             .filter(|g| !open.contains(&g.id))
             .cloned()
             .collect();
+        let undone = |(of, by): (&i64, &Vec<i64>)| by.iter().map(|by| (*of, *by)).collect::<Vec<_>>();
+        let reversals: Vec<_> = self.reversals.iter().flat_map(undone).collect();
+        verifier.compare_links(&self.repayments, &reversals);
         verifier.finish(&self.wallet, &closed, &holds)
     }
 

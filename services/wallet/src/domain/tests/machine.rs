@@ -171,13 +171,28 @@ fn seconds(seconds: u32) -> Duration {
 }
 
 fn grant_of(now: Timestamp, step: &Step) -> Option<NewGrant> {
-    let Step::Grant { amount, priority, life, delay, restricted, policy, basis } = step else { return None };
+    let Step::Grant {
+        amount,
+        priority,
+        life,
+        delay,
+        restricted,
+        policy,
+        basis,
+    } = step
+    else {
+        return None;
+    };
     let effective_at = (*delay > 0).then(|| now + seconds(*delay));
     Some(NewGrant {
         priority: *priority,
         effective_at,
         expires_at: life.map(|life| effective_at.unwrap_or(now) + seconds(life)),
-        event_types: if *restricted { vec![TYPE.to_owned()] } else { Vec::new() },
+        event_types: if *restricted {
+            vec![TYPE.to_owned()]
+        } else {
+            Vec::new()
+        },
         cost_basis: *basis,
         owed_policy: OwedPolicy::from_number(*policy)?,
         ..new_grant(*amount)
@@ -312,7 +327,15 @@ fn operation(desk: &Desk, now: Timestamp, step: &Step) -> Option<(Operation, &'s
                 "",
             )
         }
-        Step::Renew { pick, amount, cap, again } => (Operation::Renew(renewal(desk, now, *pick, *amount, *cap, *again)), ""),
+        Step::Renew {
+            pick,
+            amount,
+            cap,
+            again,
+        } => (
+            Operation::Renew(renewal(desk, now, *pick, *amount, *cap, *again)),
+            "",
+        ),
     })
 }
 
@@ -355,7 +378,7 @@ proptest! {
         lazy.sweep(end);
         swept.sweep(end);
         let story = |desk: &Desk| -> Vec<_> {
-            desk.transactions.iter().map(|t| (t.seq, t.kind, t.at, t.amount, t.available, t.held, t.owed, t.postings.len())).collect()
+            desk.transactions.iter().map(|t| (t.seq, t.kind, t.at, t.amount, t.available, t.held, t.owed, t.hash)).collect()
         };
         prop_assert_eq!(story(&lazy), story(&swept));
     }

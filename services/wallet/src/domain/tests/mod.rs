@@ -5,6 +5,7 @@ mod documented;
 mod invariants;
 mod machine;
 mod parse;
+mod planted;
 mod script;
 mod table_commits;
 mod table_debts;
