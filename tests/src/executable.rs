@@ -57,7 +57,8 @@ impl Server {
     }
 
     fn spawn(mut command: Command) -> Result<Self> {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
         let output = child.stdout.take().context("standard output is piped")?;
         let (sender, lines) = mpsc::channel();
         // Reads to the end, so that the server never waits for a full pipe.
@@ -92,7 +93,8 @@ impl Server {
 
     /// Sends a signal by name: `STOP`, `CONT`, `TERM`.
     pub fn signal(&self, name: &str) -> Result<()> {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status()?;
+        let status =
+            Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status()?;
         anyhow::ensure!(status.success(), "kill -{name} failed");
         Ok(())
     }
@@ -146,7 +148,11 @@ pub fn chit_json(address: &str, arguments: &[&str]) -> Result<serde_json::Value>
     let output = chit(address, &[arguments, &["--json"]].concat())?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
-        bail!("chit {arguments:?} ended with {}:\n{text}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "chit {arguments:?} ended with {}:\n{text}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     let last = text.lines().rfind(|l| !l.trim().is_empty()).context("no output")?;
     Ok(serde_json::from_str(last)?)
@@ -160,7 +166,13 @@ impl Replay {
     /// Starts one.
     pub fn start(address: &str, trace: &Path, arguments: &[&str]) -> Result<Self> {
         let mut command = Command::new(executable()?);
-        command.arg("replay").arg(trace).args(arguments).arg("--json").arg("--server").arg(format!("http://{address}"));
+        command
+            .arg("replay")
+            .arg(trace)
+            .args(arguments)
+            .arg("--json")
+            .arg("--server")
+            .arg(format!("http://{address}"));
         Ok(Self(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?))
     }
 

@@ -17,7 +17,8 @@ pub fn script(name: &str, arguments: &[&str]) -> Result<(bool, String)> {
     );
     // The last line of the set-up names the interpreter and the folder of the stubs.
     let text = String::from_utf8_lossy(&setup.stdout).into_owned();
-    let (python, stubs) = text.trim().lines().last().and_then(|l| l.split_once(' ')).context("set-up says where")?;
+    let (python, stubs) =
+        text.trim().lines().last().and_then(|l| l.split_once(' ')).context("set-up says where")?;
     let output = Command::new(PathBuf::from(python))
         .env("PYTHONPATH", stubs)
         .arg(root.join("tests/scripts").join(name))

@@ -37,13 +37,7 @@ pub struct GlobalArgs {
     #[command(flatten)]
     pub server: ServerArgs,
     /// What to log to standard error, such as `info` or `chit_wallet=debug`.
-    #[arg(
-        long,
-        global = true,
-        env = "CHIT_LOG",
-        value_name = "FILTER",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, env = "CHIT_LOG", value_name = "FILTER", hide_env_values = true)]
     pub log: Option<String>,
 }
 
@@ -170,13 +164,7 @@ pub struct MigrateArgs {
 #[derive(Debug, Args)]
 pub struct DatabaseArgs {
     /// The wallet service's database.
-    #[arg(
-        long,
-        env = "CHIT_WALLET__DATABASE__URL",
-        value_name = "URL",
-        hide = true,
-        hide_env_values = true
-    )]
+    #[arg(long, env = "CHIT_WALLET__DATABASE__URL", value_name = "URL", hide = true, hide_env_values = true)]
     pub wallet_database: Option<String>,
     /// The pricing service's database.
     #[arg(

@@ -41,11 +41,7 @@ impl Server {
     pub fn of(args: &ServerArgs) -> anyhow::Result<Server> {
         let caller = CallAs::new(&args.tenant, Origin::Client)
             .map_err(|_| Failure::input(format!("--tenant {:?} is no tenant's name", args.tenant)))?;
-        let addresses = args
-            .server
-            .iter()
-            .map(|text| address(text))
-            .collect::<anyhow::Result<Vec<_>>>()?;
+        let addresses = args.server.iter().map(|text| address(text)).collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Server { addresses, caller })
     }
 
@@ -62,10 +58,7 @@ impl Server {
     }
 
     fn channel(&self, service: &str) -> anyhow::Result<Channel> {
-        let named = self
-            .addresses
-            .iter()
-            .find(|(name, _)| name.as_deref() == Some(service));
+        let named = self.addresses.iter().find(|(name, _)| name.as_deref() == Some(service));
         let (_, address) = named
             .or_else(|| self.addresses.iter().find(|(name, _)| name.is_none()))
             .ok_or_else(|| Failure::input(format!("--server names no address for {service}")))?;
@@ -91,17 +84,11 @@ fn address(text: &str) -> anyhow::Result<(Option<String>, String)> {
     let (name, address) = match text.split_once('=') {
         Some((name @ ("wallet" | "metering"), address)) => (Some(name.to_owned()), address),
         Some(_) => {
-            return Err(Failure::input(format!(
-                "--server {text}: services are wallet and metering"
-            )));
+            return Err(Failure::input(format!("--server {text}: services are wallet and metering")));
         }
         None => (None, text),
     };
-    let whole = if address.contains("://") {
-        address.to_owned()
-    } else {
-        format!("http://{address}")
-    };
+    let whole = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
     if whole.parse::<tonic::transport::Uri>().is_err() {
         return Err(Failure::input(format!("--server {text} is not an address")));
     }
@@ -114,10 +101,7 @@ mod tests {
 
     #[test]
     fn servers_may_be_named_one_by_one() {
-        assert_eq!(
-            address("127.0.0.1:1").unwrap(),
-            (None, "http://127.0.0.1:1".to_owned())
-        );
+        assert_eq!(address("127.0.0.1:1").unwrap(), (None, "http://127.0.0.1:1".to_owned()));
         assert_eq!(
             address("wallet=http://w:1").unwrap(),
             (Some("wallet".to_owned()), "http://w:1".to_owned())

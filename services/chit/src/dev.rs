@@ -33,10 +33,7 @@ pub async fn run(args: DevArgs, tenant: &str, format: Format) -> anyhow::Result<
         None => Some(open_folder(&args)?),
     };
     let channel = lazy_loopback_channel(address);
-    let peers = Peers {
-        wallet: channel.clone(),
-        pricing: channel,
-    };
+    let peers = Peers { wallet: channel.clone(), pricing: channel };
     let mut opened = Vec::new();
     for service in ServiceName::ALL {
         let url = match (&args.postgres, &folder) {
@@ -47,9 +44,7 @@ pub async fn run(args: DevArgs, tenant: &str, format: Format) -> anyhow::Result<
         opened.push((service, host::open(service, &url).await?));
     }
     let services = prepare(&opened, &peers, tenant).await?;
-    let places = opened
-        .iter()
-        .map(|(service, _)| (*service, place(&args, folder.as_ref(), *service)));
+    let places = opened.iter().map(|(service, _)| (*service, place(&args, folder.as_ref(), *service)));
     let banner = Banner {
         address,
         places: places.collect(),
@@ -84,9 +79,7 @@ async fn prepare(
     let mut services = Vec::new();
     for (service, database) in opened {
         // What an installation chose once stays.
-        let shards = installed_shard_count(database)
-            .await?
-            .unwrap_or(ShardCount::DEFAULT);
+        let shards = installed_shard_count(database).await?.unwrap_or(ShardCount::DEFAULT);
         host::migrate(*service, database, shards).await?;
         if *service == ServiceName::Pricing {
             let made = chit_pricing::starter::make(&host::pricing(database), tenant).await;
@@ -147,11 +140,8 @@ impl Banner {
             table.add_row([service.word(), grpc_name(*service), place]);
         }
         let address = self.address;
-        let server = if address.to_string() == DEV_ADDRESS {
-            String::new()
-        } else {
-            format!(" --server {address}")
-        };
+        let server =
+            if address.to_string() == DEV_ADDRESS { String::new() } else { format!(" --server {address}") };
         format!(
             "Serving tenant `{tenant}` on {address} since {millis} ms after the start (gRPC without TLS, with health \
              and reflection)\n{table}\n\

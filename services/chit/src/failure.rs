@@ -34,29 +34,17 @@ pub struct Failure {
 impl Failure {
     /// The input is wrong.
     pub fn input(message: impl Into<String>) -> anyhow::Error {
-        Failure {
-            code: BAD_INPUT,
-            message: message.into(),
-        }
-        .into()
+        Failure { code: BAD_INPUT, message: message.into() }.into()
     }
 
     /// Something that is needed is away.
     pub fn unavailable(message: impl Into<String>) -> anyhow::Error {
-        Failure {
-            code: UNAVAILABLE,
-            message: message.into(),
-        }
-        .into()
+        Failure { code: UNAVAILABLE, message: message.into() }.into()
     }
 
     /// A rule said no, or a verification failed.
     pub fn refused(message: impl Into<String>) -> anyhow::Error {
-        Failure {
-            code: REFUSED,
-            message: message.into(),
-        }
-        .into()
+        Failure { code: REFUSED, message: message.into() }.into()
     }
 }
 
@@ -115,17 +103,10 @@ mod tests {
     #[test]
     fn scripts_can_tell_failures_apart() {
         let check = |error: anyhow::Error, code: u8| {
-            assert_eq!(
-                format!("{:?}", exit_code(&error)),
-                format!("{:?}", ExitCode::from(code)),
-                "{error}"
-            );
+            assert_eq!(format!("{:?}", exit_code(&error)), format!("{:?}", ExitCode::from(code)), "{error}");
         };
         check(Failure::input("x"), BAD_INPUT);
-        check(
-            anyhow::Error::from(Status::failed_precondition("x")).context("while y"),
-            REFUSED,
-        );
+        check(anyhow::Error::from(Status::failed_precondition("x")).context("while y"), REFUSED);
         check(Status::invalid_argument("x").into(), BAD_INPUT);
         check(Status::unavailable("x").into(), UNAVAILABLE);
         check(Status::permission_denied("x").into(), NOT_ALLOWED);

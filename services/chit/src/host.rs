@@ -27,10 +27,9 @@ pub struct Peers {
 pub async fn open(service: ServiceName, url: &str) -> anyhow::Result<Database> {
     match Database::open(url, CONNECTIONS_MAX).await {
         Ok(database) => Ok(database),
-        Err(fault @ StoreError::UnknownAddress) => Err(Failure::input(format!(
-            "the database of {}: {fault}",
-            service.word()
-        ))),
+        Err(fault @ StoreError::UnknownAddress) => {
+            Err(Failure::input(format!("the database of {}: {fault}", service.word())))
+        }
         Err(fault) => Err(fault).with_context(|| format!("the database of {}", service.word())),
     }
 }
@@ -58,10 +57,8 @@ pub fn migrations(service: ServiceName) -> &'static Migrations {
 pub fn build(service: ServiceName, database: &Database, shards: ShardCount, peers: &Peers) -> Service {
     match service {
         ServiceName::Wallet => {
-            let config = chit_wallet::WalletConfig {
-                shards: shards.get(),
-                ..chit_wallet::WalletConfig::default()
-            };
+            let config =
+                chit_wallet::WalletConfig { shards: shards.get(), ..chit_wallet::WalletConfig::default() };
             chit_wallet::build(config, database.clone(), clock(), ids())
         }
         ServiceName::Pricing => chit_pricing::build(pricing(database), database.clone(), shards),

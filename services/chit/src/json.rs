@@ -17,9 +17,7 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 
 /// `message`, whose full name is `name`, such as `chit.wallet.v1.Wallet`.
 pub fn of(name: &str, message: &impl Message) -> Value {
-    let descriptor = POOL
-        .get_message_by_name(name)
-        .expect("the name is one of the contract's messages");
+    let descriptor = POOL.get_message_by_name(name).expect("the name is one of the contract's messages");
     let bytes = message.encode_to_vec();
     let dynamic =
         DynamicMessage::decode(descriptor, bytes.as_slice()).expect("it was encoded one line above");
@@ -33,9 +31,7 @@ fn object(message: &DynamicMessage) -> Value {
         "google.protobuf.Duration" => json!(format!("{}s", int(message, "seconds"))),
         _ => {
             let fields = message.descriptor();
-            let set = fields
-                .fields()
-                .filter(|field| !field.supports_presence() || message.has_field(field));
+            let set = fields.fields().filter(|field| !field.supports_presence() || message.has_field(field));
             let pairs = set.map(|field| (field.name().to_owned(), value(&message.get_field(&field), &field)));
             Value::Object(pairs.collect())
         }
@@ -46,10 +42,8 @@ fn value(value: &Reflected, field: &FieldDescriptor) -> Value {
     match value {
         Reflected::List(items) => items.iter().map(|item| single(item, field)).collect(),
         Reflected::Map(pairs) => {
-            let mut pairs: Vec<_> = pairs
-                .iter()
-                .map(|(key, item)| (map_key(key), single(item, field)))
-                .collect();
+            let mut pairs: Vec<_> =
+                pairs.iter().map(|(key, item)| (map_key(key), single(item, field))).collect();
             pairs.sort_by(|a, b| a.0.cmp(&b.0));
             Value::Object(Map::from_iter(pairs))
         }
@@ -122,41 +116,18 @@ mod tests {
 
     #[test]
     fn amounts_are_decimals_and_what_is_unset_is_left_out() {
-        let balance = Balance {
-            available: Some(Amount {
-                units: 3,
-                nanos: 500_000_000,
-            }),
-            ..Balance::default()
-        };
+        let balance =
+            Balance { available: Some(Amount { units: 3, nanos: 500_000_000 }), ..Balance::default() };
         assert_eq!(of("chit.type.v1.Balance", &balance), json!({"available": "3.5"}));
     }
 
     #[test]
     fn enums_have_names_and_bytes_are_hexadecimal() {
-        let posting = Posting {
-            ordinal: 1,
-            from: 1,
-            to: 2,
-            ..Posting::default()
-        };
+        let posting = Posting { ordinal: 1, from: 1, to: 2, ..Posting::default() };
         let json = of("chit.wallet.v1.Posting", &posting);
-        assert_eq!(
-            (&json["from"], &json["to"]),
-            (&json!("ACCOUNT_ISSUED"), &json!("ACCOUNT_AVAILABLE"))
-        );
-        let wallet = VerifiedWallet {
-            head: 7,
-            hash: vec![0xab; 2].into(),
-            ..VerifiedWallet::default()
-        };
-        assert_eq!(
-            of("chit.wallet.v1.VerifiedWallet", &wallet)["hash"],
-            json!("abab")
-        );
-        assert_eq!(
-            of("chit.wallet.v1.WalletEvent", &WalletEvent::default())["signals"],
-            json!([])
-        );
+        assert_eq!((&json["from"], &json["to"]), (&json!("ACCOUNT_ISSUED"), &json!("ACCOUNT_AVAILABLE")));
+        let wallet = VerifiedWallet { head: 7, hash: vec![0xab; 2].into(), ..VerifiedWallet::default() };
+        assert_eq!(of("chit.wallet.v1.VerifiedWallet", &wallet)["hash"], json!("abab"));
+        assert_eq!(of("chit.wallet.v1.WalletEvent", &WalletEvent::default())["signals"], json!([]));
     }
 }

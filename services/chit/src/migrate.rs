@@ -20,12 +20,9 @@ pub async fn run(args: MigrateArgs, format: Format) -> anyhow::Result<()> {
         database.close().await;
     }
     match format {
-        Format::Json => say_json(
-            &done
-                .iter()
-                .map(|(service, migrated)| as_json(*service, migrated))
-                .collect(),
-        ),
+        Format::Json => {
+            say_json(&done.iter().map(|(service, migrated)| as_json(*service, migrated)).collect())
+        }
         Format::Text => say(as_table(&done)),
     }
     Ok(())
@@ -40,22 +37,17 @@ fn wanted(args: &MigrateArgs) -> anyhow::Result<Vec<(ServiceName, String)>> {
     }
     let named = |service: ServiceName| args.databases.of(service).map(str::to_owned);
     if args.services.is_empty() {
-        let all: Vec<_> = ServiceName::ALL
-            .into_iter()
-            .filter_map(|service| Some((service, named(service)?)))
-            .collect();
+        let all: Vec<_> =
+            ServiceName::ALL.into_iter().filter_map(|service| Some((service, named(service)?))).collect();
         if all.is_empty() {
-            return Err(Failure::input(
-                "no database is named: set CHIT_WALLET__DATABASE__URL and its like",
-            ));
+            return Err(Failure::input("no database is named: set CHIT_WALLET__DATABASE__URL and its like"));
         }
         return Ok(all);
     }
-    let each = args.services.iter().map(|&service| {
-        named(service)
-            .map(|url| (service, url))
-            .ok_or_else(|| missing_database(service))
-    });
+    let each = args
+        .services
+        .iter()
+        .map(|&service| named(service).map(|url| (service, url)).ok_or_else(|| missing_database(service)));
     each.collect()
 }
 
@@ -76,16 +68,8 @@ fn as_table(done: &[(ServiceName, Migrated)]) -> String {
     let mut table = table(&["service", "steps applied now", "schema"]);
     for (service, migrated) in done {
         let steps: Vec<_> = migrated.applied.iter().map(u32::to_string).collect();
-        let steps = if steps.is_empty() {
-            "none".to_owned()
-        } else {
-            steps.join(", ")
-        };
-        table.add_row(vec![
-            service.word().to_owned(),
-            steps,
-            format!("{:?}", migrated.state),
-        ]);
+        let steps = if steps.is_empty() { "none".to_owned() } else { steps.join(", ") };
+        table.add_row(vec![service.word().to_owned(), steps, format!("{:?}", migrated.state)]);
     }
     table.to_string()
 }

@@ -22,10 +22,7 @@ pub enum Format {
 /// Writes a line of result. A reader that went away, such as `head`, ends the program quietly.
 pub fn say(line: impl AsRef<str>) {
     let mut out = io::stdout().lock();
-    if writeln!(out, "{}", line.as_ref())
-        .and_then(|()| out.flush())
-        .is_err()
-    {
+    if writeln!(out, "{}", line.as_ref()).and_then(|()| out.flush()).is_err() {
         std::process::exit(0);
     }
 }
@@ -38,9 +35,7 @@ pub fn say_json(value: &Value) {
 /// A table with these column heads. Columns whose head begins with `>` are numbers and stand right.
 pub fn table(heads: &[&str]) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     if !heads.is_empty() {
         table.set_header(heads.iter().map(|head| head.trim_start_matches('>')));
     }
@@ -63,9 +58,7 @@ pub fn facts<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> Table {
 
 /// An amount of a message; unset is nothing.
 pub fn amount(credits: Option<&types::Credits>) -> Credits {
-    credits
-        .and_then(|credits| credits_from_proto(credits).ok())
-        .unwrap_or(Credits::ZERO)
+    credits.and_then(|credits| credits_from_proto(credits).ok()).unwrap_or(Credits::ZERO)
 }
 
 /// An amount for people: thousands grouped.
@@ -85,18 +78,13 @@ pub fn count(number: impl ToString) -> String {
 
 /// A time for people, to the second; unset is a dash.
 pub fn time(at: Option<&prost_types::Timestamp>) -> String {
-    at.and_then(chit_rpc::timestamp_from_proto)
-        .map_or_else(|| "-".to_owned(), moment)
+    at.and_then(chit_rpc::timestamp_from_proto).map_or_else(|| "-".to_owned(), moment)
 }
 
 /// A time for people, to the second.
 pub fn moment(at: Timestamp) -> String {
     let text = at.to_string();
-    format!(
-        "{} {}",
-        &text[..10.min(text.len())],
-        text.get(11..19).unwrap_or_default()
-    )
+    format!("{} {}", &text[..10.min(text.len())], text.get(11..19).unwrap_or_default())
 }
 
 /// A span in seconds with three decimals.
@@ -106,20 +94,13 @@ pub fn seconds(span: Duration) -> String {
 
 /// An enum's value for people: its name without the common prefix, in small letters.
 pub fn word(name: &str, prefix: &str) -> String {
-    name.strip_prefix(prefix)
-        .unwrap_or(name)
-        .to_ascii_lowercase()
-        .replace('_', " ")
+    name.strip_prefix(prefix).unwrap_or(name).to_ascii_lowercase().replace('_', " ")
 }
 
 /// Groups the digits before the point of a decimal by thousands.
 pub fn group(decimal: &str) -> String {
-    let (sign, digits) = decimal
-        .strip_prefix('-')
-        .map_or(("", decimal), |rest| ("-", rest));
-    let (whole, fraction) = digits
-        .split_once('.')
-        .map_or((digits, None), |(w, f)| (w, Some(f)));
+    let (sign, digits) = decimal.strip_prefix('-').map_or(("", decimal), |rest| ("-", rest));
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(w, f)| (w, Some(f)));
     let mut grouped = String::new();
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index).is_multiple_of(3) {
@@ -142,10 +123,7 @@ mod tests {
         check("999", "999");
         check("1000", "1,000");
         check("-1234567.25", "-1,234,567.25");
-        assert_eq!(
-            word("EVENT_STATE_PARTLY_SETTLED", "EVENT_STATE_"),
-            "partly settled"
-        );
+        assert_eq!(word("EVENT_STATE_PARTLY_SETTLED", "EVENT_STATE_"), "partly settled");
         assert_eq!(moment(Timestamp::EPOCH), "1970-01-01 00:00:00");
         assert_eq!(seconds(Duration::from_millis(1_002)), "1.002");
     }

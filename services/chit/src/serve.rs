@@ -33,11 +33,7 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let listener = listen(args.listen).await?;
     let database = host::open(service, url).await?;
     // Before the first migration there is none; the service then is not ready, and says so.
-    let shards = installed_shard_count(&database)
-        .await
-        .ok()
-        .flatten()
-        .unwrap_or(ShardCount::DEFAULT);
+    let shards = installed_shard_count(&database).await.ok().flatten().unwrap_or(ShardCount::DEFAULT);
     let hosted = host::build(service, &database, shards, &peers);
     tracing::info!(service = service.word(), address = %listener.local_addr()?, "serving");
     let options = ServeOptions {
@@ -81,9 +77,7 @@ fn peers(args: &ServeArgs) -> anyhow::Result<Peers> {
     let needed = args.service == ServiceName::Metering;
     let channel = |name: &str, address: Option<&str>| match address {
         Some(address) => peer(name, address),
-        None if needed => Err(Failure::input(format!(
-            "metering calls {name}: say where with --{name}"
-        ))),
+        None if needed => Err(Failure::input(format!("metering calls {name}: say where with --{name}"))),
         // Never called.
         None => Ok(Endpoint::from_static("http://127.0.0.1:0").connect_lazy()),
     };
@@ -94,15 +88,8 @@ fn peers(args: &ServeArgs) -> anyhow::Result<Peers> {
 }
 
 fn peer(name: &str, address: &str) -> anyhow::Result<Channel> {
-    let whole = if address.contains("://") {
-        address.to_owned()
-    } else {
-        format!("http://{address}")
-    };
+    let whole = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
     let endpoint = Endpoint::from_shared(whole)
         .map_err(|error| Failure::input(format!("--{name} {address} is not an address: {error}")))?;
-    Ok(endpoint
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .connect_lazy())
+    Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect_lazy())
 }

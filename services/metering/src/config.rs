@@ -57,10 +57,7 @@ impl Config {
     }
 
     pub(crate) fn lane_config(&self) -> LaneConfig {
-        LaneConfig {
-            lanes: self.lanes,
-            ..LaneConfig::default()
-        }
+        LaneConfig { lanes: self.lanes, ..LaneConfig::default() }
     }
 
     pub(crate) fn settle_after(&self) -> Duration {

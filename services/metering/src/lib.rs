@@ -80,30 +80,17 @@ pub fn build_with_desk(parts: Parts) -> (Service, Desk) {
     let server = MeteringServiceServer::new(face)
         .max_decoding_message_size(MESSAGE_BYTES)
         .max_encoding_message_size(MESSAGE_BYTES);
-    let mut service = Service::new("metering")
-        .grpc(server)
-        .job(replicas.job(parts.pricing, store));
+    let mut service = Service::new("metering").grpc(server).job(replicas.job(parts.pricing, store));
     for job in jobs::all(&desk, &parts.config) {
         service = service.job(job);
     }
     let (ready_desk, draining) = (desk.clone(), desk.clone());
     let (database, shards, has_days) = (parts.database, parts.shards, Arc::new(AtomicBool::new(false)));
     let service = service
-        .ready(move || {
-            check_ready(
-                database.clone(),
-                shards,
-                ready_desk.clone(),
-                Arc::clone(&has_days),
-            )
-        })
+        .ready(move || check_ready(database.clone(), shards, ready_desk.clone(), Arc::clone(&has_days)))
         .drain(move || async move {
             let drained = draining.drain(DRAIN_LIMIT).await;
-            tracing::info!(
-                abandoned = drained.abandoned,
-                interrupted = drained.interrupted,
-                "lanes drained"
-            );
+            tracing::info!(abandoned = drained.abandoned, interrupted = drained.interrupted, "lanes drained");
         });
     (service, desk)
 }
@@ -115,15 +102,10 @@ async fn check_ready(
     desk: Desk,
     has_days: Arc<AtomicBool>,
 ) -> Result<(), String> {
-    MIGRATIONS
-        .check_ready(&database, shards)
-        .await
-        .map_err(|fault| fault.to_string())?;
+    MIGRATIONS.check_ready(&database, shards).await.map_err(|fault| fault.to_string())?;
     if !has_days.load(Ordering::Relaxed) {
         let tools = desk.tools();
-        jobs::make_days(&tools.store, tools.clock.now())
-            .await
-            .map_err(|fault| fault.to_string())?;
+        jobs::make_days(&tools.store, tools.clock.now()).await.map_err(|fault| fault.to_string())?;
         has_days.store(true, Ordering::Relaxed);
     }
     Ok(())

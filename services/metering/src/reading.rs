@@ -63,9 +63,7 @@ impl Reading {
         limit: usize,
     ) -> Result<Vec<Recorded>> {
         let mut tx = self.store.read().await?;
-        let firsts = tx
-            .list_first_facts(customer, from, before, event_type, limit)
-            .await?;
+        let firsts = tx.list_first_facts(customer, from, before, event_type, limit).await?;
         let events: Vec<FactRef> = firsts.iter().map(reference).collect();
         let places: Vec<Place> = firsts.iter().map(|first| first.place).collect();
         let mut facts = std::collections::HashMap::new();
@@ -133,10 +131,7 @@ impl Reading {
 }
 
 fn reference(fact: &Fact) -> FactRef {
-    FactRef {
-        place: fact.place,
-        occurred_at: fact.occurred_at,
-    }
+    FactRef { place: fact.place, occurred_at: fact.occurred_at }
 }
 
 async fn find(tx: &mut Tx, place: Place) -> Result<Option<Known>> {
@@ -152,10 +147,7 @@ async fn find(tx: &mut Tx, place: Place) -> Result<Option<Known>> {
     let occurred_at = key.occurred_at;
     let facts = tx.find_facts(&[FactRef { place, occurred_at }]).await?;
     let authorization = match key.kind {
-        KeyKind::Authorization => tx
-            .find_authorizations(&[place], Locking::None)
-            .await?
-            .remove(&place.event),
+        KeyKind::Authorization => tx.find_authorizations(&[place], Locking::None).await?.remove(&place.event),
         KeyKind::Event | KeyKind::Parked => None,
     };
     if !facts.is_empty() {

@@ -31,11 +31,6 @@ pub fn app(database: Database, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, co
 pub fn build(app: Arc<App>, database: Database, shards: ShardCount) -> Service {
     Service::new("pricing").grpc(rpc::server(app)).ready(move || {
         let database = database.clone();
-        async move {
-            MIGRATIONS
-                .check_ready(&database, shards)
-                .await
-                .map_err(|error| error.to_string())
-        }
+        async move { MIGRATIONS.check_ready(&database, shards).await.map_err(|error| error.to_string()) }
     })
 }

@@ -38,11 +38,8 @@ async fn steps(app: &App, tenant: &str) -> Result<(), Fault> {
         let key = format!("starter/{}", event_type.name);
         app.put_event_type(tenant, event_type, &key).await?;
     }
-    let costs = ImportCosts {
-        csv: COSTS.to_string(),
-        currency: "USD".to_string(),
-        effective_at: Some(EFFECTIVE_AT),
-    };
+    let costs =
+        ImportCosts { csv: COSTS.to_string(), currency: "USD".to_string(), effective_at: Some(EFFECTIVE_AT) };
     app.import_costs(tenant, costs, "starter/costs").await?;
     let draft = DraftVersion {
         book: BOOK.to_string(),
@@ -68,18 +65,8 @@ fn event_types() -> Vec<EventType> {
         ("doc.summarize", "Document summary", "One document summarized", ""),
         ("agent.run", "Agent run", "One run of an agent, all its steps", ""),
         ("image.generate", "Image", "One picture made", "image"),
-        (
-            "search.query",
-            "Search",
-            "Searches of the web or of files",
-            "query",
-        ),
-        (
-            "voice.minute",
-            "Voice",
-            "Minutes of spoken conversation",
-            "minute",
-        ),
+        ("search.query", "Search", "Searches of the web or of files", "query"),
+        ("voice.minute", "Voice", "Minutes of spoken conversation", "minute"),
     ]
     .map(|(name, display_name, description, quantity_unit)| EventType {
         name: name.to_string(),
@@ -94,11 +81,7 @@ fn event_types() -> Vec<EventType> {
 fn rules() -> Vec<Rule> {
     let whole = Credits::whole(1);
     vec![
-        Rule {
-            minimum: Some(whole),
-            step: whole,
-            ..Rule::new("chat", "chat.reply", tokens(1_500, 10_000))
-        },
+        Rule { minimum: Some(whole), step: whole, ..Rule::new("chat", "chat.reply", tokens(1_500, 10_000)) },
         Rule {
             step: whole,
             minimum: Some(whole),
@@ -107,12 +90,7 @@ fn rules() -> Vec<Rule> {
         Rule {
             step: whole,
             minimum: Some(Credits::whole(2)),
-            ..for_model(
-                "chat-opus",
-                "chat.reply",
-                "claude-opus-4-5",
-                tokens(5_000, 25_000),
-            )
+            ..for_model("chat-opus", "chat.reply", "claude-opus-4-5", tokens(5_000, 25_000))
         },
         Rule {
             minimum: Some(Credits::whole(2)),
@@ -125,28 +103,13 @@ fn rules() -> Vec<Rule> {
             step: whole,
             ..Rule::new("agent", "agent.run", tokens(2_000, 12_000))
         },
-        Rule::new(
-            "image",
-            "image.generate",
-            Charge::Flat {
-                amount: Credits::whole(40),
-            },
-        ),
+        Rule::new("image", "image.generate", Charge::Flat { amount: Credits::whole(40) }),
         Rule {
             step: Credits::from_micros(500_000),
             rounding: Rounding::HalfUp,
-            ..Rule::new(
-                "search",
-                "search.query",
-                Charge::PerUnit {
-                    price: thousandths(500),
-                },
-            )
+            ..Rule::new("search", "search.query", Charge::PerUnit { price: thousandths(500) })
         },
-        Rule {
-            step: Credits::from_micros(10_000),
-            ..Rule::new("voice", "voice.minute", voice())
-        },
+        Rule { step: Credits::from_micros(10_000), ..Rule::new("voice", "voice.minute", voice()) },
     ]
 }
 

@@ -33,21 +33,10 @@ pub fn build(
     ids: Arc<dyn IdSource>,
 ) -> Service {
     let shards = config.shard_count();
-    let parts = Parts {
-        store: Store::Database(database.clone()),
-        shards,
-        clock,
-        ids,
-    };
+    let parts = Parts { store: Store::Database(database.clone()), shards, clock, ids };
     let desk = Desk::start_with(&parts, config.lane_config(parts.store.usual_lanes()));
     let reader = Reader::new(&parts, &desk);
-    let server = rpc::server(
-        desk.clone(),
-        reader,
-        shards,
-        Arc::clone(&parts.clock),
-        config.poll_interval(),
-    );
+    let server = rpc::server(desk.clone(), reader, shards, Arc::clone(&parts.clock), config.poll_interval());
     let (drained, drain_limit) = (desk.clone(), config.drain_limit());
     Service::new("wallet")
         .grpc(server)
@@ -104,9 +93,5 @@ fn purger(parts: &Parts, interval: Duration) -> Job {
 /// A job that found a whole bounded piece of work has probably left some.
 fn next(done: u64) -> Next {
     const FULL: u64 = 500;
-    if done >= FULL {
-        Next::AtOnce
-    } else {
-        Next::AfterInterval
-    }
+    if done >= FULL { Next::AtOnce } else { Next::AfterInterval }
 }

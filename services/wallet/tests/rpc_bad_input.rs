@@ -99,10 +99,7 @@ async fn signs_are_each_methods_own() {
 async fn every_violated_field_of_a_request_is_listed() {
     on_sqlite(async |server| {
         let mut client = server.client.clone();
-        violates(
-            client.grant(GrantRequest::default()).await,
-            &["customer_id", "amount", "idempotency_key"],
-        );
+        violates(client.grant(GrantRequest::default()).await, &["customer_id", "amount", "idempotency_key"]);
         violates(
             client.reserve(ReserveRequest::default()).await,
             &["customer_id", "amount", "idempotency_key"],
@@ -133,13 +130,7 @@ async fn every_violated_field_of_grants_and_corrections_is_listed() {
         let mut client = server.client.clone();
         violates(
             client.renew_grant(RenewGrantRequest::default()).await,
-            &[
-                "customer_id",
-                "grant_id",
-                "amount",
-                "period_end",
-                "idempotency_key",
-            ],
+            &["customer_id", "grant_id", "amount", "period_end", "idempotency_key"],
         );
         violates(
             client.revoke_grant(RevokeGrantRequest::default()).await,
@@ -157,17 +148,9 @@ async fn every_violated_field_of_grants_and_corrections_is_listed() {
             client.reverse(ReverseRequest::default()).await,
             &["customer_id", "transaction", "idempotency_key"],
         );
-        violates(
-            client.update_settings(UpdateSettingsRequest::default()).await,
-            &["settings"],
-        );
-        violates(
-            client.batch_apply(BatchApplyRequest::default()).await,
-            &["operations"],
-        );
-        let many = BatchApplyRequest {
-            operations: vec![Operation::default(); 1_001],
-        };
+        violates(client.update_settings(UpdateSettingsRequest::default()).await, &["settings"]);
+        violates(client.batch_apply(BatchApplyRequest::default()).await, &["operations"]);
+        let many = BatchApplyRequest { operations: vec![Operation::default(); 1_001] };
         violates(client.batch_apply(many).await, &["operations"]);
     })
     .await;
@@ -228,14 +211,9 @@ async fn a_grants_own_fields_are_all_checked() {
 async fn priorities_event_types_metadata_and_spans_have_edges() {
     on_sqlite(async |server| {
         let mut client = server.client.clone();
-        for (priority, taken) in [
-            (0, false),
-            (1, true),
-            (1_000, true),
-            (1_001, false),
-            (-1, false),
-            (65_636, false),
-        ] {
+        for (priority, taken) in
+            [(0, false), (1, true), (1_000, true), (1_001, false), (-1, false), (65_636, false)]
+        {
             let mut sent = grant("1", &format!("p{priority}"));
             sent.priority = Some(priority);
             let answer = client.grant(sent).await;
@@ -255,10 +233,7 @@ async fn priorities_event_types_metadata_and_spans_have_edges() {
             ..Default::default()
         });
         let wide = format!("details.metadata[{}]", "k".repeat(64));
-        violates(
-            client.deduct(sent).await,
-            &["details.subjects[1]", &wide, "details.metadata[v]"],
-        );
+        violates(client.deduct(sent).await, &["details.subjects[1]", &wide, "details.metadata[v]"]);
     })
     .await;
 }
@@ -267,17 +242,9 @@ async fn priorities_event_types_metadata_and_spans_have_edges() {
 async fn spans_zero_bytes_and_sources_have_edges() {
     on_sqlite(async |server| {
         let mut client = server.client.clone();
-        for (span, taken) in [
-            ((0, 999_999_999), false),
-            ((1, 0), true),
-            ((-1, 0), false),
-            ((0, -1), false),
-        ] {
+        for (span, taken) in [((0, 999_999_999), false), ((1, 0), true), ((-1, 0), false), ((0, -1), false)] {
             let mut sent = reserve("0", &format!("ttl {span:?}"));
-            sent.ttl = Some(prost_types::Duration {
-                seconds: span.0,
-                nanos: span.1,
-            });
+            sent.ttl = Some(prost_types::Duration { seconds: span.0, nanos: span.1 });
             let answer = client.reserve(sent).await;
             if taken {
                 answer.unwrap();
@@ -288,12 +255,9 @@ async fn spans_zero_bytes_and_sources_have_edges() {
         let mut sent = deduct("1", "nul");
         sent.customer_id = "a\0b".into();
         violates(client.deduct(sent).await, &["customer_id"]);
-        for source in [
-            GrantSource::Rollover,
-            GrantSource::Regrant,
-            GrantSource::Transfer,
-            GrantSource::Overage,
-        ] {
+        for source in
+            [GrantSource::Rollover, GrantSource::Regrant, GrantSource::Transfer, GrantSource::Overage]
+        {
             let mut sent = grant("1", "s");
             sent.source = source.into();
             violates(client.grant(sent).await, &["source"]);
@@ -328,28 +292,17 @@ async fn what_was_paid_must_be_told_in_the_reporting_currency() {
 async fn settings_and_thresholds_are_checked() {
     on_sqlite(async |server| {
         let mut client = server.client.clone();
-        let unit = |name: &str| Unit {
-            name: name.into(),
-            description: String::new(),
-        };
+        let unit = |name: &str| Unit { name: name.into(), description: String::new() };
         let bad = Settings {
             version: -1,
-            units: vec![
-                unit("credits"),
-                unit("Tokens"),
-                unit("ok"),
-                unit("ok"),
-                unit(&"x".repeat(33)),
-            ],
+            units: vec![unit("credits"), unit("Tokens"), unit("ok"), unit("ok"), unit(&"x".repeat(33))],
             reporting_currency: "usd".into(),
             hold_ttl: seconds(8 * 86_400),
             hold_grace: seconds(601),
             hold_life_limit: seconds(0),
             expired_reversal: 7,
         };
-        let answer = client
-            .update_settings(UpdateSettingsRequest { settings: Some(bad) })
-            .await;
+        let answer = client.update_settings(UpdateSettingsRequest { settings: Some(bad) }).await;
         let refusal = Refused::of(&answer.unwrap_err());
         let found: Vec<_> = refusal.violations.iter().map(|v| v.field.as_str()).collect();
         for field in [
@@ -378,10 +331,7 @@ async fn settings_and_thresholds_are_checked() {
             client.update_wallet(five(&["1", "2", "3", "4", "5"])).await,
             &["version", "thresholds.levels"],
         );
-        violates(
-            client.update_wallet(five(&["1", "-2", "1"])).await,
-            &["version", "thresholds.levels[2]"],
-        );
+        violates(client.update_wallet(five(&["1", "-2", "1"])).await, &["version", "thresholds.levels[2]"]);
     })
     .await;
 }
@@ -391,16 +341,10 @@ async fn pages_have_sizes() {
     on_sqlite(async |server| {
         let mut client = server.client.clone();
         for size in [-1, 1_001] {
-            let sent = ListGrantsRequest {
-                customer_id: "user".into(),
-                page_size: size,
-                ..Default::default()
-            };
+            let sent =
+                ListGrantsRequest { customer_id: "user".into(), page_size: size, ..Default::default() };
             violates(client.list_grants(sent).await, &["page_size"]);
-            let sent = ListWalletsRequest {
-                page_size: size,
-                ..Default::default()
-            };
+            let sent = ListWalletsRequest { page_size: size, ..Default::default() };
             violates(client.list_wallets(sent).await, &["page_size"]);
         }
     })
@@ -414,11 +358,7 @@ async fn a_page_token_is_of_one_list_filter_and_tenant() {
         for n in 0..3 {
             client.grant(grant("1", &format!("g{n}"))).await.unwrap();
         }
-        let grants = ListGrantsRequest {
-            customer_id: "user".into(),
-            page_size: 2,
-            ..Default::default()
-        };
+        let grants = ListGrantsRequest { customer_id: "user".into(), page_size: 2, ..Default::default() };
         let token = ok(client.list_grants(grants.clone()).await).next_page_token;
         assert!(!token.is_empty());
         let transactions = ListTransactionsRequest {
@@ -426,47 +366,26 @@ async fn a_page_token_is_of_one_list_filter_and_tenant() {
             page_token: token.clone(),
             ..Default::default()
         };
-        refused(
-            client.list_transactions(transactions).await,
-            ErrorReason::PageTokenInvalid,
-            &[],
-        );
-        for (customer, open_only, broken) in [
-            ("other", false, false),
-            ("user", true, false),
-            ("user", false, true),
-        ] {
+        refused(client.list_transactions(transactions).await, ErrorReason::PageTokenInvalid, &[]);
+        for (customer, open_only, broken) in
+            [("other", false, false), ("user", true, false), ("user", false, true)]
+        {
             let sent = ListGrantsRequest {
                 customer_id: customer.into(),
                 open_only,
                 page_size: 2,
-                page_token: if broken {
-                    format!("{token}x")
-                } else {
-                    token.clone()
-                },
+                page_token: if broken { format!("{token}x") } else { token.clone() },
                 ..Default::default()
             };
             refused(client.list_grants(sent).await, ErrorReason::PageTokenInvalid, &[]);
         }
         let mut other_tenant = server.client_as("globex", chit_types::Origin::Client);
-        let sent = ListGrantsRequest {
-            page_token: token,
-            ..grants
-        };
-        refused(
-            other_tenant.list_grants(sent).await,
-            ErrorReason::PageTokenInvalid,
-            &[],
-        );
+        let sent = ListGrantsRequest { page_token: token, ..grants };
+        refused(other_tenant.list_grants(sent).await, ErrorReason::PageTokenInvalid, &[]);
     })
     .await;
 }
 
 fn money(currency: &str, units: i64) -> Money {
-    Money {
-        currency_code: currency.into(),
-        units,
-        nanos: 0,
-    }
+    Money { currency_code: currency.into(), units, nanos: 0 }
 }

@@ -11,9 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use crate::rpc_support::*;
 
 fn op(operation: Op) -> Operation {
-    Operation {
-        operation: Some(operation),
-    }
+    Operation { operation: Some(operation) }
 }
 
 fn reason(answer: &OperationResult) -> Option<ErrorReason> {
@@ -60,18 +58,12 @@ async fn a_batch_answers_each_operation_by_itself_and_in_its_place() {
                 None,
             ]
         );
-        let Some(Answer::Deduct(first)) = &answer.results[1].result else {
-            panic!("a deduct's answer")
-        };
+        let Some(Answer::Deduct(first)) = &answer.results[1].result else { panic!("a deduct's answer") };
         assert_eq!(balances(&first.outcome), "6 / 0 / 0");
-        let Some(Answer::Deduct(again)) = &answer.results[6].result else {
-            panic!("a deduct's answer")
-        };
+        let Some(Answer::Deduct(again)) = &answer.results[6].result else { panic!("a deduct's answer") };
         assert!(again.outcome.as_ref().unwrap().replayed);
         assert_eq!(number(&again.outcome), number(&first.outcome));
-        let Some(Answer::Reverse(last)) = &answer.results[10].result else {
-            panic!("a reversal's answer")
-        };
+        let Some(Answer::Reverse(last)) = &answer.results[10].result else { panic!("a reversal's answer") };
         assert_eq!(balances(&last.outcome), "11 / 1 / 0");
     })
     .await;
@@ -127,14 +119,8 @@ async fn a_stream_whose_answers_nobody_reads_is_not_read_either() {
         let mut sent = 0_i64;
         let refused_at = loop {
             let mut operation = deduct("0", &format!("k{sent}"));
-            operation.details = Some(OperationDetails {
-                description: "x".repeat(256),
-                ..Default::default()
-            });
-            let request = ApplyRequest {
-                sequence: sent,
-                operation: Some(op(Op::Deduct(operation))),
-            };
+            operation.details = Some(OperationDetails { description: "x".repeat(256), ..Default::default() });
+            let request = ApplyRequest { sequence: sent, operation: Some(op(Op::Deduct(operation))) };
             match tokio::time::timeout(Duration::from_secs(5), send.send(request)).await {
                 Ok(done) => done.unwrap(),
                 Err(_elapsed) => break sent,

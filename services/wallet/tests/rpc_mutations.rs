@@ -14,18 +14,12 @@ async fn a_grant_makes_its_wallet_and_repays_what_is_owed() {
         let mut bought = grant("100", "order-1");
         bought.source = GrantSource::Purchase.into();
         bought.paid = Some(money("USD", 10, 0));
-        bought.details = Some(OperationDetails {
-            reference: "order 1".into(),
-            ..Default::default()
-        });
+        bought.details = Some(OperationDetails { reference: "order 1".into(), ..Default::default() });
         let answer = ok(client.grant(bought).await);
         assert_eq!(balances(&answer.outcome), "100 / 0 / 0");
         assert_eq!(number(&answer.outcome), 1);
         let made = answer.grant.unwrap();
-        assert_eq!(
-            (made.cost_basis, made.opened_by, made.priority),
-            (100_000_000, 1, 100)
-        );
+        assert_eq!((made.cost_basis, made.opened_by, made.priority), (100_000_000, 1, 100));
         assert_eq!(made.state(), GrantState::Live);
         assert_eq!(made.source(), GrantSource::Purchase);
         assert_eq!(made.reference, "order 1");
@@ -36,26 +30,17 @@ async fn a_grant_makes_its_wallet_and_repays_what_is_owed() {
         over.on_insufficient = OnInsufficient::Record.into();
         let answer = ok(client.deduct(over).await);
         assert_eq!(balances(&answer.outcome), "0 / 0 / 30");
-        assert_eq!(
-            (shown(&answer.deducted), shown(&answer.owed_added)),
-            ("130".into(), "30".into())
-        );
+        assert_eq!((shown(&answer.deducted), shown(&answer.owed_added)), ("130".into(), "30".into()));
 
         // All of it repays: the grant is closed when it opens, and told all the same.
         let answer = ok(client.grant(grant("10", "order-2")).await);
-        assert_eq!(
-            (balances(&answer.outcome), shown(&answer.repaid)),
-            ("0 / 0 / 20".into(), "10".into())
-        );
+        assert_eq!((balances(&answer.outcome), shown(&answer.repaid)), ("0 / 0 / 20".into(), "10".into()));
         assert_eq!(answer.grant.unwrap().state(), GrantState::Spent);
 
         let mut never = grant("5", "gift");
         never.owed_policy = OwedPolicy::Never.into();
         let answer = ok(client.grant(never).await);
-        assert_eq!(
-            (balances(&answer.outcome), shown(&answer.repaid)),
-            ("5 / 0 / 20".into(), "0".into())
-        );
+        assert_eq!((balances(&answer.outcome), shown(&answer.repaid)), ("5 / 0 / 20".into(), "0".into()));
     })
     .await;
 }
@@ -74,15 +59,9 @@ async fn a_grant_of_later_is_scheduled_and_one_in_another_currency_says_both() {
         let answer = ok(client.grant(later).await);
         let outcome = answer.outcome.unwrap();
         let balance = outcome.balance.unwrap();
-        assert_eq!(
-            (shown(&balance.available), shown(&balance.scheduled)),
-            ("0".into(), "50".into())
-        );
+        assert_eq!((shown(&balance.available), shown(&balance.scheduled)), ("0".into(), "50".into()));
         let made = answer.grant.unwrap();
-        assert_eq!(
-            (made.state(), made.cost_basis),
-            (GrantState::Scheduled, 120_000_000)
-        );
+        assert_eq!((made.state(), made.cost_basis), (GrantState::Scheduled, 120_000_000));
         assert_eq!(made.event_types, ["image.generate"]);
 
         server.clock.advance(Duration::from_secs(11 * 86_400));
@@ -90,10 +69,7 @@ async fn a_grant_of_later_is_scheduled_and_one_in_another_currency_says_both() {
         asked.event_type = "image.generate".into();
         let wallet = ok(client.get_wallet(asked).await).wallet.unwrap();
         let balance = wallet.balance.unwrap();
-        assert_eq!(
-            (shown(&balance.available), shown(&balance.spendable)),
-            ("50".into(), "50".into())
-        );
+        assert_eq!((shown(&balance.available), shown(&balance.spendable)), ("50".into(), "50".into()));
         assert_eq!(balance.next_expiry, instant("2027-01-01T00:00:00Z"));
         let general = ok(client.get_wallet(get()).await).wallet.unwrap();
         assert_eq!(shown(&general.balance.unwrap().spendable), "0");
@@ -122,16 +98,10 @@ async fn a_renewal_rolls_over_up_to_the_cap_and_expires_the_rest() {
         };
         let answer = ok(client.renew_grant(renewal).await);
         assert_eq!(balances(&answer.outcome), "120 / 0 / 0");
-        assert_eq!(
-            (shown(&answer.rolled), shown(&answer.expired)),
-            ("20".into(), "10".into())
-        );
+        assert_eq!((shown(&answer.rolled), shown(&answer.expired)), ("20".into(), "10".into()));
         let (new, rolled) = (answer.grant.unwrap(), answer.rollover.unwrap());
         assert_eq!((new.priority, rolled.priority, rolled.rollover), (100, 99, true));
-        assert_eq!(
-            (shown(&new.rest), shown(&rolled.rest)),
-            ("100".into(), "20".into())
-        );
+        assert_eq!((shown(&new.rest), shown(&rolled.rest)), ("100".into(), "20".into()));
     })
     .await;
 }
@@ -149,21 +119,14 @@ async fn a_revocation_takes_an_amount_or_all() {
             ..Default::default()
         };
         let answer = ok(client.revoke_grant(revoke(Some("30"), "r1")).await);
-        assert_eq!(
-            (balances(&answer.outcome), shown(&answer.revoked)),
-            ("70 / 0 / 0".into(), "30".into())
-        );
+        assert_eq!((balances(&answer.outcome), shown(&answer.revoked)), ("70 / 0 / 0".into(), "30".into()));
         assert_eq!(answer.grant.unwrap().state(), GrantState::Live);
         client.deduct(deduct("15", "d")).await.unwrap();
         client.reserve(reserve("5", "h")).await.unwrap();
         let answer = ok(client.revoke_grant(revoke(None, "r2")).await);
         assert_eq!(balances(&answer.outcome), "0 / 5 / 0");
         assert_eq!(
-            (
-                shown(&answer.revoked),
-                shown(&answer.claimed),
-                shown(&answer.waived)
-            ),
+            (shown(&answer.revoked), shown(&answer.claimed), shown(&answer.waived)),
             ("50".into(), "5".into(), "15".into())
         );
         assert_eq!(answer.grant.unwrap().state(), GrantState::Revoked);
@@ -181,10 +144,7 @@ async fn a_hold_is_extended_committed_in_parts_and_closed() {
         let answer = ok(client.reserve(asked).await);
         assert_eq!(balances(&answer.outcome), "90 / 10 / 0");
         let hold = answer.hold.unwrap();
-        assert_eq!(
-            (hold.state(), hold.event_type.as_str()),
-            (HoldState::Open, "chat.reply")
-        );
+        assert_eq!((hold.state(), hold.event_type.as_str()), (HoldState::Open, "chat.reply"));
         assert_eq!(hold.expires_at, instant("2026-11-21T10:15:00Z"));
 
         let extend = ExtendHoldRequest {
@@ -197,28 +157,19 @@ async fn a_hold_is_extended_committed_in_parts_and_closed() {
         };
         let answer = ok(client.extend_hold(extend).await);
         let extended = answer.hold.unwrap();
-        assert_eq!(
-            (shown(&extended.amount), shown(&extended.held)),
-            ("15".into(), "15".into())
-        );
+        assert_eq!((shown(&extended.amount), shown(&extended.held)), ("15".into(), "15".into()));
         assert_eq!(extended.expires_at, instant("2026-11-21T11:00:00Z"));
 
         let mut part = commit(&hold.hold_id, "8", "p1");
         part.keep_open = true;
         let answer = ok(client.commit(part).await);
-        assert_eq!(
-            (shown(&answer.charged), shown(&answer.committed)),
-            ("8".into(), "8".into())
-        );
+        assert_eq!((shown(&answer.charged), shown(&answer.committed)), ("8".into(), "8".into()));
         assert_eq!(balances(&answer.outcome), "85 / 7 / 0");
         assert_eq!(answer.hold.unwrap().state(), HoldState::Open);
 
         // The final total is lower: the excess returns with the rest.
         let answer = ok(client.commit(commit(&hold.hold_id, "6", "p2")).await);
-        assert_eq!(
-            (shown(&answer.charged), shown(&answer.committed)),
-            ("-2".into(), "6".into())
-        );
+        assert_eq!((shown(&answer.charged), shown(&answer.committed)), ("-2".into(), "6".into()));
         assert_eq!(balances(&answer.outcome), "94 / 0 / 0");
         assert_eq!(answer.hold.unwrap().state(), HoldState::Closed);
         assert!(!answer.late);
@@ -243,11 +194,7 @@ async fn a_commit_above_the_hold_is_recorded_capped_or_rejected() {
             assert_eq!(shown(&answer.owed_added), owed);
             assert_eq!(shown(&answer.forgiven), forgiven);
             assert_eq!(balances(&answer.outcome), after);
-            assert_eq!(
-                answer.draws.len(),
-                1,
-                "one grant paid, from the hold and beside it"
-            );
+            assert_eq!(answer.draws.len(), 1, "one grant paid, from the hold and beside it");
             assert_eq!(shown(&answer.draws[0].amount), "20");
         }
     })
@@ -261,28 +208,19 @@ async fn a_release_returns_the_hold_and_of_an_expired_one_changes_nothing() {
         client.grant(grant("10", "g")).await.unwrap();
         let first = ok(client.reserve(reserve("4", "h1")).await).hold.unwrap();
         let answer = ok(client.release(release(&first.hold_id, "r1")).await);
-        assert_eq!(
-            (shown(&answer.released), balances(&answer.outcome)),
-            ("4".into(), "10 / 0 / 0".into())
-        );
+        assert_eq!((shown(&answer.released), balances(&answer.outcome)), ("4".into(), "10 / 0 / 0".into()));
         assert_eq!(answer.hold.unwrap().state(), HoldState::Closed);
 
         let second = ok(client.reserve(reserve("4", "h2")).await).hold.unwrap();
         server.clock.advance(Duration::from_secs(3_600));
         let answer = ok(client.release(release(&second.hold_id, "r2")).await);
-        assert_eq!(
-            (shown(&answer.released), number(&answer.outcome)),
-            ("0".into(), 0)
-        );
+        assert_eq!((shown(&answer.released), number(&answer.outcome)), ("0".into(), 0));
         assert_eq!(balances(&answer.outcome), "10 / 0 / 0");
 
         // What was done all the same is still settled, once, and said to be late.
         let answer = ok(client.commit(commit(&second.hold_id, "3", "c")).await);
         assert!(answer.late);
-        assert_eq!(
-            (shown(&answer.charged), balances(&answer.outcome)),
-            ("3".into(), "7 / 0 / 0".into())
-        );
+        assert_eq!((shown(&answer.charged), balances(&answer.outcome)), ("3".into(), "7 / 0 / 0".into()));
     })
     .await;
 }
@@ -308,24 +246,12 @@ async fn a_deduct_names_the_grants_it_drained_in_their_order() {
         let draws: Vec<_> = answer
             .draws
             .iter()
-            .map(|draw| {
-                (
-                    draw.grant_id.as_str(),
-                    shown(&draw.amount),
-                    draw.cost_basis,
-                    draw.source(),
-                )
-            })
+            .map(|draw| (draw.grant_id.as_str(), shown(&draw.amount), draw.cost_basis, draw.source()))
             .collect();
         let expect = [
             (c.grant_id.as_str(), "10".to_string(), 0, GrantSource::Promotion),
             (b.grant_id.as_str(), "20".to_string(), 0, GrantSource::Promotion),
-            (
-                a.grant_id.as_str(),
-                "5".to_string(),
-                10_000_000,
-                GrantSource::Purchase,
-            ),
+            (a.grant_id.as_str(), "5".to_string(), 10_000_000, GrantSource::Purchase),
         ];
         assert_eq!(draws, expect);
         assert_eq!(shown(&answer.deducted), "35");
@@ -334,17 +260,11 @@ async fn a_deduct_names_the_grants_it_drained_in_their_order() {
         let mut capped = deduct("200", "cap");
         capped.on_insufficient = OnInsufficient::Cap.into();
         let answer = ok(client.deduct(capped).await);
-        assert_eq!(
-            (shown(&answer.deducted), shown(&answer.forgiven)),
-            ("95".into(), "105".into())
-        );
+        assert_eq!((shown(&answer.deducted), shown(&answer.forgiven)), ("95".into(), "105".into()));
 
         // Zero is a fact too.
         let answer = ok(client.deduct(deduct("0", "zero")).await);
-        assert_eq!(
-            (shown(&answer.deducted), number(&answer.outcome)),
-            ("0".into(), 6)
-        );
+        assert_eq!((shown(&answer.deducted), number(&answer.outcome)), ("0".into(), 6));
     })
     .await;
 }
@@ -356,10 +276,7 @@ async fn operators_adjust_write_off_and_reverse() {
         let answer = ok(client.adjust(adjust("10", "up")).await);
         assert_eq!(answer.grant.unwrap().source(), GrantSource::Adjustment);
         let answer = ok(client.adjust(adjust("-4", "down")).await);
-        assert_eq!(
-            (balances(&answer.outcome), answer.grant),
-            ("6 / 0 / 0".into(), None)
-        );
+        assert_eq!((balances(&answer.outcome), answer.grant), ("6 / 0 / 0".into(), None));
 
         let mut over = deduct("9", "over");
         over.on_insufficient = OnInsufficient::Record.into();
@@ -372,23 +289,14 @@ async fn operators_adjust_write_off_and_reverse() {
         let transaction = number(&spent.outcome);
         let answer = ok(client.reverse(reverse(transaction, Some("4"), "r1")).await);
         assert_eq!(balances(&answer.outcome), "1 / 0 / 0");
-        assert_eq!(
-            (shown(&answer.reversed), shown(&answer.reversed_total)),
-            ("4".into(), "4".into())
-        );
+        assert_eq!((shown(&answer.reversed), shown(&answer.reversed_total)), ("4".into(), "4".into()));
         assert_eq!(answer.returns.len(), 1);
         assert_eq!(shown(&answer.returns[0].amount), "1");
         let answer = ok(client.reverse(reverse(transaction, Some("1"), "r2")).await);
-        assert_eq!(
-            (shown(&answer.reversed), shown(&answer.reversed_total)),
-            ("1".into(), "5".into())
-        );
+        assert_eq!((shown(&answer.reversed), shown(&answer.reversed_total)), ("1".into(), "5".into()));
 
         let listed = ok(client
-            .list_transactions(ListTransactionsRequest {
-                customer_id: "user".into(),
-                ..Default::default()
-            })
+            .list_transactions(ListTransactionsRequest { customer_id: "user".into(), ..Default::default() })
             .await);
         let kinds: Vec<_> = listed.transactions.iter().map(|t| t.kind()).collect();
         use TransactionKind::{Adjust, Deduct, Reverse, WriteOff};
@@ -398,9 +306,5 @@ async fn operators_adjust_write_off_and_reverse() {
 }
 
 fn money(currency: &str, units: i64, nanos: i32) -> chit_api::google::r#type::Money {
-    chit_api::google::r#type::Money {
-        currency_code: currency.into(),
-        units,
-        nanos,
-    }
+    chit_api::google::r#type::Money { currency_code: currency.into(), units, nanos }
 }

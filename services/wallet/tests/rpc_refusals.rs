@@ -21,16 +21,8 @@ async fn want_of_credits_says_what_is_there() {
                 ("wallet_exists", "false"),
             ]
         };
-        refused(
-            client.reserve(reserve("1", "k")).await,
-            ErrorReason::InsufficientCredits,
-            &nothing("1"),
-        );
-        refused(
-            client.deduct(deduct("2", "k")).await,
-            ErrorReason::InsufficientCredits,
-            &nothing("2"),
-        );
+        refused(client.reserve(reserve("1", "k")).await, ErrorReason::InsufficientCredits, &nothing("1"));
+        refused(client.deduct(deduct("2", "k")).await, ErrorReason::InsufficientCredits, &nothing("2"));
         refused(client.get_wallet(get()).await, ErrorReason::WalletNotFound, &[]);
 
         let mut restricted = grant("5", "g");
@@ -63,51 +55,24 @@ async fn a_wallet_in_debt_frozen_or_in_no_unit_refuses_to_spend() {
         refused(
             client.reserve(reserve("1", "k")).await,
             ErrorReason::WalletInDebt,
-            &[
-                ("debt", "5"),
-                ("overdraft_limit", "0"),
-                ("owed", "5"),
-                ("required", "1"),
-            ],
+            &[("debt", "5"), ("overdraft_limit", "0"), ("owed", "5"), ("required", "1")],
         );
-        let freeze = UpdateWalletRequest {
-            customer_id: "user".into(),
-            frozen: Some(true),
-            ..Default::default()
-        };
+        let freeze =
+            UpdateWalletRequest { customer_id: "user".into(), frozen: Some(true), ..Default::default() };
         client.update_wallet(freeze).await.unwrap();
         client.grant(grant("20", "g")).await.unwrap();
         let since = [("since", START)];
-        refused(
-            client.reserve(reserve("1", "k")).await,
-            ErrorReason::WalletFrozen,
-            &since,
-        );
-        refused(
-            client.deduct(deduct("1", "k")).await,
-            ErrorReason::WalletFrozen,
-            &since,
-        );
+        refused(client.reserve(reserve("1", "k")).await, ErrorReason::WalletFrozen, &since);
+        refused(client.deduct(deduct("1", "k")).await, ErrorReason::WalletFrozen, &since);
 
         for unit in ["tokens", "Credits"] {
             let mut elsewhere = grant("1", "k");
             elsewhere.unit = unit.into();
-            refused(
-                client.grant(elsewhere).await,
-                ErrorReason::UnitUnknown,
-                &[("unit", unit)],
-            );
+            refused(client.grant(elsewhere).await, ErrorReason::UnitUnknown, &[("unit", unit)]);
         }
-        let unknown = CreateWalletRequest {
-            customer_id: "user".into(),
-            unit: "tokens".into(),
-            ..Default::default()
-        };
-        refused(
-            client.create_wallet(unknown).await,
-            ErrorReason::UnitUnknown,
-            &[("unit", "tokens")],
-        );
+        let unknown =
+            CreateWalletRequest { customer_id: "user".into(), unit: "tokens".into(), ..Default::default() };
+        refused(client.create_wallet(unknown).await, ErrorReason::UnitUnknown, &[("unit", "tokens")]);
     })
     .await;
 }
@@ -145,12 +110,7 @@ async fn holds_refuse_by_their_state() {
         refused(
             client.commit(over).await,
             ErrorReason::OverrunRejected,
-            &[
-                ("held", "4"),
-                ("hold", &hold),
-                ("required", "10"),
-                ("shortfall", "6"),
-            ],
+            &[("held", "4"), ("hold", &hold), ("required", "10"), ("shortfall", "6")],
         );
     })
     .await;
@@ -164,21 +124,10 @@ async fn a_hold_that_ended_or_ran_out_refuses() {
         let hold = ok(client.reserve(reserve("10", "h")).await).hold.unwrap().hold_id;
         client.release(release(&hold, "r")).await.unwrap();
         let closed = [("hold", hold.as_str())];
-        refused(
-            client.commit(commit(&hold, "1", "c")).await,
-            ErrorReason::HoldClosed,
-            &closed,
-        );
-        refused(
-            client.release(release(&hold, "r2")).await,
-            ErrorReason::HoldClosed,
-            &closed,
-        );
+        refused(client.commit(commit(&hold, "1", "c")).await, ErrorReason::HoldClosed, &closed);
+        refused(client.release(release(&hold, "r2")).await, ErrorReason::HoldClosed, &closed);
 
-        let second = ok(client.reserve(reserve("10", "h2")).await)
-            .hold
-            .unwrap()
-            .hold_id;
+        let second = ok(client.reserve(reserve("10", "h2")).await).hold.unwrap().hold_id;
         server.clock.advance(Duration::from_secs(15 * 60));
         let extend = ExtendHoldRequest {
             customer_id: "user".into(),
@@ -188,11 +137,7 @@ async fn a_hold_that_ended_or_ran_out_refuses() {
             ..Default::default()
         };
         let expired = [("expired_at", "2026-11-21T10:15:00Z"), ("hold", second.as_str())];
-        refused(
-            client.extend_hold(extend).await,
-            ErrorReason::HoldExpired,
-            &expired,
-        );
+        refused(client.extend_hold(extend).await, ErrorReason::HoldExpired, &expired);
         server.clock.advance(Duration::from_secs(61));
         let mut part = commit(&second, "1", "p");
         part.keep_open = true;
@@ -229,10 +174,7 @@ async fn grants_refuse_by_their_state() {
         };
         client.renew_grant(renew(&made, "n1")).await.unwrap();
         let answer = client.renew_grant(renew(&made, "n2")).await;
-        assert_eq!(
-            refused(answer, ErrorReason::AlreadyRenewed, &named).code,
-            Code::AlreadyExists
-        );
+        assert_eq!(refused(answer, ErrorReason::AlreadyRenewed, &named).code, Code::AlreadyExists);
 
         let other = ok(client.grant(grant("5", "g2")).await).grant.unwrap().grant_id;
         let mut whole = revoke(None, "w");
@@ -241,11 +183,7 @@ async fn grants_refuse_by_their_state() {
         whole.idempotency_key = "w2".into();
         let named = [("grant", other.as_str())];
         refused(client.revoke_grant(whole).await, ErrorReason::GrantClosed, &named);
-        refused(
-            client.renew_grant(renew(&other, "n3")).await,
-            ErrorReason::GrantClosed,
-            &named,
-        );
+        refused(client.renew_grant(renew(&other, "n3")).await, ErrorReason::GrantClosed, &named);
 
         let mut expired = grant("5", "late");
         expired.expires_at = instant(START);
@@ -275,12 +213,7 @@ async fn history_refuses_what_cannot_be_undone() {
         refused(
             client.reverse(reverse(2, Some("2"), "r2")).await,
             ErrorReason::ReversalTooLarge,
-            &[
-                ("amount", "4"),
-                ("required", "2"),
-                ("reversed", "3"),
-                ("transaction", "2"),
-            ],
+            &[("amount", "4"), ("required", "2"), ("reversed", "3"), ("transaction", "2")],
         );
         refused(
             client.adjust(adjust("-10", "a")).await,
@@ -292,11 +225,8 @@ async fn history_refuses_what_cannot_be_undone() {
             ErrorReason::WriteOffTooLarge,
             &[("owed", "0"), ("required", "1")],
         );
-        let explain = ExplainTransactionRequest {
-            customer_id: "user".into(),
-            transaction: 77,
-            ..Default::default()
-        };
+        let explain =
+            ExplainTransactionRequest { customer_id: "user".into(), transaction: 77, ..Default::default() };
         refused(
             client.explain_transaction(explain).await,
             ErrorReason::TransactionNotFound,
@@ -324,9 +254,7 @@ async fn a_change_made_for_an_older_version_is_refused() {
             ..Default::default()
         };
         let first = ok(client.update_wallet(change(0)).await).wallet.unwrap();
-        let second = ok(client.update_wallet(change(first.version)).await)
-            .wallet
-            .unwrap();
+        let second = ok(client.update_wallet(change(first.version)).await).wallet.unwrap();
         let present = second.version.to_string();
         let answer = client.update_wallet(change(first.version)).await;
         if first.version != second.version {
@@ -334,11 +262,7 @@ async fn a_change_made_for_an_older_version_is_refused() {
             assert_eq!(refusal.code, Code::Aborted);
         }
         let settings = |version: i64| UpdateSettingsRequest {
-            settings: Some(Settings {
-                version,
-                reporting_currency: "EUR".into(),
-                ..Default::default()
-            }),
+            settings: Some(Settings { version, reporting_currency: "EUR".into(), ..Default::default() }),
         };
         client.update_settings(settings(0)).await.unwrap();
         let answer = client.update_settings(settings(0)).await;

@@ -39,13 +39,7 @@ async fn holds(client: &mut Client, answers: &mut Vec<String>) {
     };
     answers.push(told(ok(client.extend_hold(extend).await).outcome, ()));
     let done = ok(client.commit(commit(&hold, "112", "k")).await);
-    let facts = (
-        done.charged,
-        done.committed,
-        done.owed_added,
-        done.forgiven,
-        done.draws,
-    );
+    let facts = (done.charged, done.committed, done.owed_added, done.forgiven, done.draws);
     answers.push(told(done.outcome, facts));
     let other = ok(client.reserve(reserve("0", "k2")).await).hold.unwrap().hold_id;
     let done = ok(client.release(release(&other, "k")).await);
@@ -61,10 +55,7 @@ async fn corrections(client: &mut Client, answers: &mut Vec<String>) {
     answers.push(told(done.outcome, facts));
     answers.push(told(ok(client.write_off(write_off("1", "k")).await).outcome, ()));
     let done = ok(client.reverse(reverse(spent, Some("2"), "k")).await);
-    answers.push(told(
-        done.outcome,
-        (done.reversed, done.reversed_total, done.returns),
-    ));
+    answers.push(told(done.outcome, (done.reversed, done.reversed_total, done.returns)));
     let done = ok(client.adjust(adjust("50", "k")).await);
     answers.push(told(done.outcome, done.grant.map(terms)));
 }
@@ -80,10 +71,7 @@ async fn renewal(client: &mut Client, allowance: String, answers: &mut Vec<Strin
     };
     let done = ok(client.renew_grant(renewal).await);
     let renewed = done.grant.as_ref().unwrap().grant_id.clone();
-    answers.push(told(
-        done.outcome,
-        (done.grant.map(terms), done.rolled, done.expired),
-    ));
+    answers.push(told(done.outcome, (done.grant.map(terms), done.rolled, done.expired)));
     let revocation = RevokeGrantRequest {
         customer_id: "user".into(),
         grant_id: renewed,
@@ -102,13 +90,7 @@ fn told(outcome: Option<Outcome>, rest: impl std::fmt::Debug) -> String {
 
 /// What never changes of a grant.
 fn terms(grant: CreditGrant) -> (String, i32, i64, String, i64) {
-    (
-        grant.grant_id,
-        grant.source,
-        grant.cost_basis,
-        grant.reference,
-        grant.opened_by,
-    )
+    (grant.grant_id, grant.source, grant.cost_basis, grant.reference, grant.opened_by)
 }
 
 #[tokio::test]
@@ -140,10 +122,7 @@ async fn a_replay_says_so_and_tells_the_present_balances_and_hold() {
         let again = ok(client.reserve(reserve("4", "h")).await);
         let outcome = again.outcome.clone().unwrap();
         assert!(outcome.replayed);
-        assert_eq!(
-            (outcome.transaction, balances(&again.outcome).as_str()),
-            (2, "7 / 0 / 0")
-        );
+        assert_eq!((outcome.transaction, balances(&again.outcome).as_str()), (2, "7 / 0 / 0"));
         let now = again.hold.unwrap();
         assert_eq!((now.hold_id, now.state), (hold.hold_id, HoldState::Closed.into()));
     })
@@ -158,10 +137,7 @@ async fn how_to_handle_a_shortage_and_free_text_are_no_content_but_amounts_are()
         client.deduct(deduct("4", "k")).await.unwrap();
         let mut same = deduct("4", "k");
         same.on_insufficient = OnInsufficient::Cap.into();
-        same.details = Some(OperationDetails {
-            description: "said otherwise".into(),
-            ..Default::default()
-        });
+        same.details = Some(OperationDetails { description: "said otherwise".into(), ..Default::default() });
         assert!(ok(client.deduct(same).await).outcome.unwrap().replayed);
         let mut other_type = deduct("4", "k");
         other_type.details = of_type("chat.reply");
@@ -177,10 +153,7 @@ async fn how_to_handle_a_shortage_and_free_text_are_no_content_but_amounts_are()
         let mut elsewhere = grant("4", "k");
         elsewhere.customer_id = "other".into();
         client.grant(elsewhere).await.unwrap();
-        let metering = server
-            .client_as("acme", Origin::Metering)
-            .deduct(deduct("4", "k"))
-            .await;
+        let metering = server.client_as("acme", Origin::Metering).deduct(deduct("4", "k")).await;
         assert!(!metering.unwrap().into_inner().outcome.unwrap().replayed);
     })
     .await;
@@ -194,10 +167,7 @@ async fn a_refusal_stores_nothing_and_the_key_is_good_again() {
         assert!(client.deduct(deduct("4", "k")).await.is_err());
         client.grant(grant("9", "g2")).await.unwrap();
         let answer = ok(client.deduct(deduct("4", "k")).await);
-        assert_eq!(
-            (number(&answer.outcome), balances(&answer.outcome).as_str()),
-            (3, "6 / 0 / 0")
-        );
+        assert_eq!((number(&answer.outcome), balances(&answer.outcome).as_str()), (3, "6 / 0 / 0"));
     })
     .await;
 }

@@ -48,9 +48,7 @@ async fn holds_and_transactions_belong_to_their_origin() {
 async fn operations_of_a_batch_need_the_scopes_of_their_rpcs() {
     on_sqlite(async |server| {
         let mut spender = server.client_with(Origin::Client, &[SPEND]);
-        let op = |operation: Op| Operation {
-            operation: Some(operation),
-        };
+        let op = |operation: Op| Operation { operation: Some(operation) };
         let operations = vec![
             op(Op::Grant(grant("1", "g"))),
             op(Op::Adjust(adjust("1", "a"))),
@@ -71,10 +69,7 @@ async fn operations_of_a_batch_need_the_scopes_of_their_rpcs() {
                 _ => String::new(),
             })
             .collect();
-        assert_eq!(
-            missing,
-            ["wallet.grant", "wallet.admin", "wallet.admin", "wallet.admin", ""]
-        );
+        assert_eq!(missing, ["wallet.grant", "wallet.admin", "wallet.admin", "wallet.admin", ""]);
     })
     .await;
 }

@@ -49,35 +49,18 @@ impl Server {
     async fn start(database: Database) -> Self {
         let clock = ManualClock::at(Timestamp::parse(START).unwrap());
         let shards = ShardCount::DEFAULT;
-        MIGRATIONS
-            .run(&database, shards, Timestamp::parse(START).unwrap())
-            .await
-            .unwrap();
+        MIGRATIONS.run(&database, shards, Timestamp::parse(START).unwrap()).await.unwrap();
         let config = WalletConfig::default();
-        let service = build(
-            config,
-            database,
-            Arc::new(clock.clone()),
-            Arc::new(SeededIds::default()),
-        );
+        let service = build(config, database, Arc::new(clock.clone()), Arc::new(SeededIds::default()));
         let routes = service.routes();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let channel = lazy_loopback_channel(listener.local_addr().unwrap());
         let stop = Shutdown::new();
         let stopping = stop.clone().cancelled_owned();
         let serving = tokio::spawn(async move {
-            serve(vec![service], listener, ServeOptions::loopback(), stopping)
-                .await
-                .unwrap();
+            serve(vec![service], listener, ServeOptions::loopback(), stopping).await.unwrap();
         });
-        Self {
-            client: client(&channel, "acme", Origin::Client),
-            clock,
-            channel,
-            routes,
-            stop,
-            serving,
-        }
+        Self { client: client(&channel, "acme", Origin::Client), clock, channel, routes, stop, serving }
     }
 
     /// A client of `acme` with these scopes and no others: calls go straight into the service, as if identity had let
@@ -108,14 +91,7 @@ impl Server {
     }
 
     async fn end(self) {
-        let Self {
-            client,
-            channel,
-            routes,
-            stop,
-            serving,
-            ..
-        } = self;
+        let Self { client, channel, routes, stop, serving, .. } = self;
         drop((client, channel, routes));
         stop.cancel();
         serving.await.unwrap();
@@ -130,9 +106,7 @@ fn client(channel: &Channel, tenant: &str, origin: Origin) -> Client {
 /// Runs `test` against a fresh service on SQLite, then on PostgreSQL.
 pub async fn on_both(name: &str, test: impl AsyncFn(&Server)) {
     let folder = temp_data_dir();
-    let sqlite = Database::sqlite(folder.path().join("wallet.sqlite"))
-        .await
-        .unwrap();
+    let sqlite = Database::sqlite(folder.path().join("wallet.sqlite")).await.unwrap();
     run(sqlite, &test).await;
     let fresh: FreshDatabase = fresh_database(name);
     let postgres = Database::postgres(&fresh.url(), 8).await.unwrap();
@@ -142,9 +116,7 @@ pub async fn on_both(name: &str, test: impl AsyncFn(&Server)) {
 /// Runs `test` on SQLite alone: for what no engine has a part in.
 pub async fn on_sqlite(test: impl AsyncFn(&Server)) {
     let folder = temp_data_dir();
-    let sqlite = Database::sqlite(folder.path().join("wallet.sqlite"))
-        .await
-        .unwrap();
+    let sqlite = Database::sqlite(folder.path().join("wallet.sqlite")).await.unwrap();
     run(sqlite, &test).await;
 }
 
@@ -180,10 +152,7 @@ pub fn seconds(seconds: i64) -> Option<prost_types::Duration> {
 
 /// Details with an event type.
 pub fn of_type(event_type: &str) -> Option<OperationDetails> {
-    Some(OperationDetails {
-        event_type: event_type.into(),
-        ..Default::default()
-    })
+    Some(OperationDetails { event_type: event_type.into(), ..Default::default() })
 }
 
 /// A grant to `user`.
@@ -270,24 +239,13 @@ pub fn write_off(amount: &str, key: &str) -> WriteOffRequest {
 
 /// `user`'s wallet by name.
 pub fn get() -> GetWalletRequest {
-    GetWalletRequest {
-        customer_id: "user".into(),
-        ..Default::default()
-    }
+    GetWalletRequest { customer_id: "user".into(), ..Default::default() }
 }
 
 /// Available, held and owed of an outcome, such as `96 / 4 / 0`.
 pub fn balances(outcome: &Option<Outcome>) -> String {
-    let balance = outcome
-        .as_ref()
-        .and_then(|outcome| outcome.balance.as_ref())
-        .expect("balances are told");
-    format!(
-        "{} / {} / {}",
-        shown(&balance.available),
-        shown(&balance.held),
-        shown(&balance.owed)
-    )
+    let balance = outcome.as_ref().and_then(|outcome| outcome.balance.as_ref()).expect("balances are told");
+    format!("{} / {} / {}", shown(&balance.available), shown(&balance.held), shown(&balance.owed))
 }
 
 /// The transaction's number.
@@ -321,10 +279,8 @@ pub fn refused<T: std::fmt::Debug>(
 ) -> Refused {
     let refused = Refused::of(&answer.expect_err("the call is refused"));
     assert_eq!(refused.reason, reason, "{refused:?}");
-    let expect: BTreeMap<String, String> = facts
-        .iter()
-        .map(|(name, value)| ((*name).to_string(), (*value).to_string()))
-        .collect();
+    let expect: BTreeMap<String, String> =
+        facts.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect();
     assert_eq!(refused.facts, expect);
     refused
 }

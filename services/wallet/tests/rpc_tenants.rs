@@ -28,10 +28,7 @@ async fn another_tenants_ids_are_not_found_on_every_rpc() {
             sent.customer_id = "other".into();
             sent
         };
-        not_found(
-            acme.release(other(release(&hold, "r"))).await,
-            ErrorReason::HoldNotFound,
-        );
+        not_found(acme.release(other(release(&hold, "r"))).await, ErrorReason::HoldNotFound);
         assert_eq!(ok(acme.get_wallet(get()).await), before);
     })
     .await;
@@ -60,20 +57,11 @@ async fn ids_name_nothing(client: &mut Client, made: &str, hold: &str) {
         ..Default::default()
     };
     not_found(client.extend_hold(extend).await, ErrorReason::HoldNotFound);
-    not_found(
-        client.commit(commit(hold, "1", "c")).await,
-        ErrorReason::HoldNotFound,
-    );
-    not_found(
-        client.release(release(hold, "r")).await,
-        ErrorReason::HoldNotFound,
-    );
+    not_found(client.commit(commit(hold, "1", "c")).await, ErrorReason::HoldNotFound);
+    not_found(client.release(release(hold, "r")).await, ErrorReason::HoldNotFound);
     not_found(client.renew_grant(renew).await, ErrorReason::GrantNotFound);
     not_found(client.revoke_grant(revoke).await, ErrorReason::GrantNotFound);
-    not_found(
-        client.reverse(reverse(3, None, "v")).await,
-        ErrorReason::TransactionNotFound,
-    );
+    not_found(client.reverse(reverse(3, None, "v")).await, ErrorReason::TransactionNotFound);
 }
 
 #[tokio::test]
@@ -91,50 +79,25 @@ async fn another_tenants_customers_are_not_found_on_every_read() {
             ..Default::default()
         };
         not_found(globex.update_wallet(update).await, missing);
-        let grants = ListGrantsRequest {
-            customer_id: customer_id.clone(),
-            ..Default::default()
-        };
+        let grants = ListGrantsRequest { customer_id: customer_id.clone(), ..Default::default() };
         not_found(globex.list_grants(grants).await, missing);
-        let holds = ListHoldsRequest {
-            customer_id: customer_id.clone(),
-            ..Default::default()
-        };
+        let holds = ListHoldsRequest { customer_id: customer_id.clone(), ..Default::default() };
         not_found(globex.list_holds(holds).await, missing);
-        let transactions = ListTransactionsRequest {
-            customer_id: customer_id.clone(),
-            ..Default::default()
-        };
+        let transactions = ListTransactionsRequest { customer_id: customer_id.clone(), ..Default::default() };
         not_found(globex.list_transactions(transactions).await, missing);
-        let statement = GetStatementRequest {
-            customer_id: customer_id.clone(),
-            ..Default::default()
-        };
+        let statement = GetStatementRequest { customer_id: customer_id.clone(), ..Default::default() };
         not_found(globex.get_statement(statement).await, missing);
-        let explain = ExplainTransactionRequest {
-            customer_id,
-            transaction: 1,
-            ..Default::default()
-        };
-        not_found(
-            globex.explain_transaction(explain).await,
-            ErrorReason::TransactionNotFound,
-        );
+        let explain = ExplainTransactionRequest { customer_id, transaction: 1, ..Default::default() };
+        not_found(globex.explain_transaction(explain).await, ErrorReason::TransactionNotFound);
         streams_and_settings(&mut globex).await;
     })
     .await;
 }
 
 async fn streams_and_settings(globex: &mut Client) {
-    let watch = WatchBalanceRequest {
-        customer_id: "user".into(),
-        ..Default::default()
-    };
+    let watch = WatchBalanceRequest { customer_id: "user".into(), ..Default::default() };
     not_found(globex.watch_balance(watch).await, ErrorReason::WalletNotFound);
-    let verify = VerifyLedgerRequest {
-        customer_id: "user".into(),
-        ..Default::default()
-    };
+    let verify = VerifyLedgerRequest { customer_id: "user".into(), ..Default::default() };
     let verdict = match globex.verify_ledger(verify).await {
         Ok(stream) => stream.into_inner().message().await,
         Err(status) => Err(status),
@@ -149,9 +112,5 @@ async fn streams_and_settings(globex: &mut Client) {
 #[track_caller]
 fn not_found<T>(answer: Result<T, Status>, reason: ErrorReason) {
     let refused = Refused::of(&answer.err().expect("the call is refused"));
-    assert_eq!(
-        (refused.code, refused.reason),
-        (Code::NotFound, reason),
-        "{refused:?}"
-    );
+    assert_eq!((refused.code, refused.reason), (Code::NotFound, reason), "{refused:?}");
 }

@@ -19,10 +19,7 @@ async fn the_same_key_repeats_and_other_content_is_refused() {
         assert_eq!(first.applied.transaction, again.applied.transaction);
         assert_eq!((again.wallet.available, again.hash), (credits(70), first.hash));
         let other = world.submit(&name, keyed("k", deduct(31))).await;
-        assert_eq!(
-            other,
-            Err(Fault::Refused(Refusal::IdempotencyKeyReused { seq: 2 }))
-        );
+        assert_eq!(other, Err(Fault::Refused(Refusal::IdempotencyKeyReused { seq: 2 })));
         world.verify(&name).await;
     })
     .await;
@@ -33,14 +30,9 @@ async fn a_key_twice_in_one_batch_is_done_once() {
     on_each_store("twice", async |world| {
         let name = wallet("a");
         world.apply(&name, grant(100)).await;
-        let many = (0..50)
-            .map(|n| (name.clone(), keyed(&format!("k{}", n % 10), deduct(1))))
-            .collect();
+        let many = (0..50).map(|n| (name.clone(), keyed(&format!("k{}", n % 10), deduct(1)))).collect();
         let answers = world.desk.submit_many(many, None).await;
-        let replayed = answers
-            .iter()
-            .filter(|answer| answer.as_ref().unwrap().replayed)
-            .count();
+        let replayed = answers.iter().filter(|answer| answer.as_ref().unwrap().replayed).count();
         assert_eq!(replayed, 40);
         let now = world.reader.wallet(&name).await.unwrap().wallet;
         assert_eq!((now.available, now.head), (credits(90), 11));
@@ -53,29 +45,17 @@ async fn a_key_twice_in_one_batch_is_done_once() {
 async fn bookings_of_what_was_due_stay_when_the_operation_is_refused() {
     on_each_store("dues", async |world| {
         let name = wallet("a");
-        world
-            .apply(&name, grant_until(10, START + std::time::Duration::from_secs(60)))
-            .await;
+        world.apply(&name, grant_until(10, START + std::time::Duration::from_secs(60))).await;
         world.advance(61);
         let folded = world.reader.wallet(&name).await.unwrap().wallet;
-        assert_eq!(
-            (folded.available, folded.expired, folded.head),
-            (credits(0), credits(10), 1)
-        );
+        assert_eq!((folded.available, folded.expired, folded.head), (credits(0), credits(10), 1));
         let refused = world.try_apply(&name, deduct(5)).await;
-        assert!(
-            matches!(refused, Err(Fault::Refused(Refusal::InsufficientCredits { .. }))),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(Fault::Refused(Refusal::InsufficientCredits { .. }))), "{refused:?}");
         let stored = world.reader.transactions(&name, 0, 10).await.unwrap();
         let kinds: Vec<TransactionKind> = stored.iter().map(|one| one.kind).collect();
         assert_eq!(kinds, [TransactionKind::Grant, TransactionKind::ExpireGrant]);
         assert_eq!(stored[1].at, START + std::time::Duration::from_secs(60));
-        let grants = world
-            .reader
-            .grants(&name, ClosedGrants::Include, None, 10)
-            .await
-            .unwrap();
+        let grants = world.reader.grants(&name, ClosedGrants::Include, None, 10).await.unwrap();
         assert_eq!(grants.grants.len(), 1);
         world.verify(&name).await;
     })
@@ -87,37 +67,17 @@ async fn a_refusal_makes_no_wallet_but_is_told_in_the_feed() {
     on_each_store("no_wallet", async |world| {
         let name = wallet("nobody");
         let refused = world.try_apply(&name, reserve(5)).await;
-        let missing = matches!(
-            refused,
-            Err(Fault::Refused(Refusal::InsufficientCredits {
-                wallet_exists: false,
-                ..
-            }))
-        );
+        let missing =
+            matches!(refused, Err(Fault::Refused(Refusal::InsufficientCredits { wallet_exists: false, .. })));
         assert!(missing, "{refused:?}");
         assert_eq!(world.reader.wallet(&name).await, Err(ReadFault::WalletNotFound));
         jobs::sequence(&world.parts.store).await.unwrap();
-        let page = world
-            .reader
-            .feed("acme", &[], FeedContent::Numbers)
-            .await
-            .unwrap();
+        let page = world.reader.feed("acme", &[], FeedContent::Numbers).await.unwrap();
         assert_eq!(page.events.len(), 1);
         let event = &page.events[0];
-        assert_eq!(
-            (event.customer.as_str(), event.first, event.last),
-            ("nobody", 0, 0)
-        );
-        assert!(
-            matches!(event.signals[..], [Signal::CreditsRefused { .. }]),
-            "{:?}",
-            event.signals
-        );
-        let other = world
-            .reader
-            .feed("other", &[], FeedContent::Numbers)
-            .await
-            .unwrap();
+        assert_eq!((event.customer.as_str(), event.first, event.last), ("nobody", 0, 0));
+        assert!(matches!(event.signals[..], [Signal::CreditsRefused { .. }]), "{:?}", event.signals);
+        let other = world.reader.feed("other", &[], FeedContent::Numbers).await.unwrap();
         assert_eq!(other.events, []);
     })
     .await;
@@ -128,12 +88,7 @@ async fn more_grants_than_a_row_takes_are_spent_in_order() {
     on_each_store("overflow", async |world| {
         let name = wallet("rich");
         let grants = (0..100).map(|_| (name.clone(), world.fresh(grant(2)))).collect();
-        world
-            .desk
-            .submit_many(grants, None)
-            .await
-            .into_iter()
-            .for_each(|answer| drop(answer.unwrap()));
+        world.desk.submit_many(grants, None).await.into_iter().for_each(|answer| drop(answer.unwrap()));
         let held = world.apply(&name, reserve(150)).await.applied.hold.unwrap();
         world.verify(&name).await;
         world.apply(&name, commit(held.id, 141, CommitClose::Final)).await;
@@ -145,11 +100,7 @@ async fn more_grants_than_a_row_takes_are_spent_in_order() {
         let mut after = None;
         let mut listed = 0;
         loop {
-            let page = world
-                .reader
-                .grants(&name, ClosedGrants::Include, after, 7)
-                .await
-                .unwrap();
+            let page = world.reader.grants(&name, ClosedGrants::Include, after, 7).await.unwrap();
             listed += page.grants.len();
             after = page.next;
             if after.is_none() {
@@ -166,22 +117,14 @@ async fn more_debts_than_a_row_takes_are_repaid_oldest_first() {
     on_each_store("lots", async |world| {
         let name = wallet("debtor");
         let spends = (0..100).map(|_| (name.clone(), world.fresh(record(1)))).collect();
-        world
-            .desk
-            .submit_many(spends, None)
-            .await
-            .into_iter()
-            .for_each(|answer| drop(answer.unwrap()));
+        world.desk.submit_many(spends, None).await.into_iter().for_each(|answer| drop(answer.unwrap()));
         let now = world.reader.wallet(&name).await.unwrap().wallet;
         assert_eq!((now.owed, now.lots.len()), (credits(100), 100));
         world.verify(&name).await;
         for (granted, left) in [(20, 80), (30, 50), (45, 5), (6, 0)] {
             world.apply(&name, grant(granted)).await;
             let now = world.reader.wallet(&name).await.unwrap().wallet;
-            assert_eq!(
-                (now.owed, now.lots.len()),
-                (credits(left), usize::try_from(left).unwrap())
-            );
+            assert_eq!((now.owed, now.lots.len()), (credits(left), usize::try_from(left).unwrap()));
             world.verify(&name).await;
         }
     })
@@ -194,18 +137,13 @@ async fn a_hold_lives_in_its_row_until_it_ends() {
         let name = wallet("a");
         world.apply(&name, grant(100)).await;
         let hold = world.apply(&name, reserve(40)).await.applied.hold.unwrap();
-        world
-            .apply(&name, commit(hold.id, 15, CommitClose::KeepOpen))
-            .await;
+        world.apply(&name, commit(hold.id, 15, CommitClose::KeepOpen)).await;
         let open = world.reader.holds(&name, None, 10).await.unwrap();
         assert_eq!((open.len(), open[0].committed), (1, credits(15)));
         world.verify(&name).await;
         let last = keyed("last", commit(hold.id, 10, CommitClose::Final));
         let done = world.submit(&name, last.clone()).await.unwrap();
-        assert_eq!(
-            (done.wallet.available, done.wallet.held),
-            (credits(90), credits(0))
-        );
+        assert_eq!((done.wallet.available, done.wallet.held), (credits(90), credits(0)));
         assert_eq!(world.reader.holds(&name, None, 10).await.unwrap(), []);
         let again = world.submit(&name, last).await.unwrap();
         assert!(again.replayed);
@@ -226,39 +164,18 @@ async fn an_expired_hold_waits_for_one_late_commit_and_is_purged_after_34_days()
         let forgotten = world.apply(&name, reserve(10)).await.applied.hold.unwrap();
         world.advance(3_600);
         assert_eq!(world.reader.holds(&name, None, 10).await.unwrap(), []);
-        assert_eq!(
-            jobs::sweep(&world.parts, &world.desk, world.parts.clock.now())
-                .await
-                .unwrap(),
-            1
-        );
-        assert_eq!(
-            world.reader.wallet(&name).await.unwrap().wallet.available,
-            credits(100)
-        );
-        let late = world
-            .apply(&name, commit(settled.id, 10, CommitClose::Final))
-            .await;
+        assert_eq!(jobs::sweep(&world.parts, &world.desk, world.parts.clock.now()).await.unwrap(), 1);
+        assert_eq!(world.reader.wallet(&name).await.unwrap().wallet.available, credits(100));
+        let late = world.apply(&name, commit(settled.id, 10, CommitClose::Final)).await;
         assert!(late.applied.transaction.unwrap().late);
         world.verify(&name).await;
         // To the last second of the late window, which begins after the grace, the hold is there.
         world.advance(34 * 86_400 - 3_600 + 900 + 59);
-        assert_eq!(
-            jobs::purge(&world.parts, world.parts.clock.now()).await.unwrap(),
-            0
-        );
+        assert_eq!(jobs::purge(&world.parts, world.parts.clock.now()).await.unwrap(), 0);
         world.advance(1);
-        assert_eq!(
-            jobs::purge(&world.parts, world.parts.clock.now()).await.unwrap(),
-            1
-        );
-        let gone = world
-            .try_apply(&name, commit(forgotten.id, 1, CommitClose::Final))
-            .await;
-        assert_eq!(
-            gone,
-            Err(Fault::Refused(Refusal::HoldClosed { hold: forgotten.id }))
-        );
+        assert_eq!(jobs::purge(&world.parts, world.parts.clock.now()).await.unwrap(), 1);
+        let gone = world.try_apply(&name, commit(forgotten.id, 1, CommitClose::Final)).await;
+        assert_eq!(gone, Err(Fault::Refused(Refusal::HoldClosed { hold: forgotten.id })));
         world.verify(&name).await;
     })
     .await;
@@ -271,24 +188,15 @@ async fn a_reversal_returns_to_grants_that_had_closed_and_never_exceeds() {
         world.apply(&name, grant(10)).await;
         let spent = world.apply(&name, record(25)).await.applied.transaction.unwrap();
         world.apply(&name, grant(8)).await;
-        let reverse = |amount| Operation::Reverse {
-            transaction: spent.seq,
-            amount,
-        };
+        let reverse = |amount| Operation::Reverse { transaction: spent.seq, amount };
         world.apply(&name, reverse(Some(credits(9)))).await;
         world.verify(&name).await;
         world.apply(&name, reverse(None)).await;
         world.verify(&name).await;
         let now = world.reader.wallet(&name).await.unwrap().wallet;
-        assert_eq!(
-            (now.available, now.owed, now.spent),
-            (credits(18), credits(0), credits(0))
-        );
+        assert_eq!((now.available, now.owed, now.spent), (credits(18), credits(0), credits(0)));
         let again = world.try_apply(&name, reverse(Some(credits(1)))).await;
-        assert!(
-            matches!(again, Err(Fault::Refused(Refusal::ReversalTooLarge { .. }))),
-            "{again:?}"
-        );
+        assert!(matches!(again, Err(Fault::Refused(Refusal::ReversalTooLarge { .. }))), "{again:?}");
         assert_eq!(world.reader.reversals(&name, spent.seq).await.unwrap().len(), 2);
     })
     .await;
@@ -300,20 +208,14 @@ async fn a_revoked_grant_closes_and_what_holds_have_of_it_is_claimed() {
         let name = wallet("a");
         let opened = world.apply(&name, grant(10)).await.applied.transaction.unwrap();
         let hold = world.apply(&name, reserve(4)).await.applied.hold.unwrap();
-        let revoke = Operation::Revoke {
-            grant: opened.grants[0].id,
-            amount: None,
-            shortfall: RevokeShortfall::Waive,
-        };
+        let revoke =
+            Operation::Revoke { grant: opened.grants[0].id, amount: None, shortfall: RevokeShortfall::Waive };
         world.apply(&name, revoke.clone()).await;
         world.verify(&name).await;
         world.apply(&name, Operation::Release { hold: hold.id }).await;
         world.verify(&name).await;
         let now = world.reader.wallet(&name).await.unwrap().wallet;
-        assert_eq!(
-            (now.available, now.held, now.revoked),
-            (credits(0), credits(0), credits(10))
-        );
+        assert_eq!((now.available, now.held, now.revoked), (credits(0), credits(0), credits(10)));
         assert!(world.try_apply(&name, revoke).await.is_err());
     })
     .await;
@@ -330,10 +232,7 @@ async fn free_text_is_stored_beside_the_chain() {
             description: "a \"quoted\" 🙂 text".to_owned(),
             metadata: [("model".to_owned(), "m-1".to_owned())].into(),
         };
-        let answer = world
-            .submit(&name, keyed_with("k", grant(5), details))
-            .await
-            .unwrap();
+        let answer = world.submit(&name, keyed_with("k", grant(5), details)).await.unwrap();
         let stored = world.reader.transaction(&name, 1).await.unwrap();
         assert_eq!(stored, answer.applied.transaction);
         assert_eq!(stored.unwrap().text.unwrap().description, "a \"quoted\" 🙂 text");
@@ -346,10 +245,7 @@ async fn free_text_is_stored_beside_the_chain() {
 async fn a_wallets_settings_change_by_version() {
     on_each_store("settings", async |world| {
         let name = wallet("a");
-        let create = Command::Create {
-            overdraft_limit: credits(5),
-            purpose: Purpose::Test,
-        };
+        let create = Command::Create { overdraft_limit: credits(5), purpose: Purpose::Test };
         let made = world.submit(&name, create.clone()).await.unwrap();
         let again = world.submit(&name, create).await.unwrap();
         assert!(made.created && made.wallet.test && !again.created);
@@ -359,27 +255,13 @@ async fn a_wallets_settings_change_by_version() {
             freeze,
             thresholds: Some(vec![credits(3), credits(1)]),
         };
-        let changed = world
-            .submit(&name, update(0, Some(Freeze::Freeze)))
-            .await
-            .unwrap()
-            .wallet;
-        assert_eq!(
-            (changed.version, changed.thresholds.as_slice()),
-            (1, &[credits(1), credits(3)][..])
-        );
+        let changed = world.submit(&name, update(0, Some(Freeze::Freeze))).await.unwrap().wallet;
+        assert_eq!((changed.version, changed.thresholds.as_slice()), (1, &[credits(1), credits(3)][..]));
         let frozen = world.try_apply(&name, deduct(1)).await;
-        assert!(
-            matches!(frozen, Err(Fault::Refused(Refusal::WalletFrozen { .. }))),
-            "{frozen:?}"
-        );
+        assert!(matches!(frozen, Err(Fault::Refused(Refusal::WalletFrozen { .. }))), "{frozen:?}");
         let conflict = world.submit(&name, update(7, None)).await;
         assert_eq!(conflict, Err(Fault::VersionConflict { version: 1 }));
-        let freed = world
-            .submit(&name, update(1, Some(Freeze::Unfreeze)))
-            .await
-            .unwrap()
-            .wallet;
+        let freed = world.submit(&name, update(1, Some(Freeze::Unfreeze))).await.unwrap().wallet;
         assert_eq!(world.reader.wallet(&name).await.unwrap().wallet, freed);
         world.apply(&name, deduct(5)).await;
         let nobody = world.submit(&wallet("nobody"), update(0, None)).await;

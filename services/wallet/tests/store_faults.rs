@@ -16,13 +16,7 @@ fn customers() -> Vec<WalletRef> {
 async fn spend(desk: &Desk, pod: usize, rounds: usize) {
     for round in 0..rounds {
         let one = |(n, name): (usize, WalletRef)| (name, keyed(&format!("{pod}-{round}-{n}"), deduct(1)));
-        let many = customers()
-            .into_iter()
-            .cycle()
-            .take(WALLETS * 5)
-            .enumerate()
-            .map(one)
-            .collect();
+        let many = customers().into_iter().cycle().take(WALLETS * 5).enumerate().map(one).collect();
         for answer in desk.submit_many(many, None).await {
             answer.unwrap();
         }
@@ -46,13 +40,7 @@ async fn two_pods_share_wallets_without_a_deadlock_or_a_gap() {
     let other = world.another_desk();
     tokio::join!(spend(&world.desk, 1, 40), spend(&other, 2, 40));
     everything_is_there(&world, 400).await;
-    let failed: u64 = world
-        .desk
-        .stats()
-        .iter()
-        .chain(&other.stats())
-        .map(|lane| lane.failed_attempts)
-        .sum();
+    let failed: u64 = world.desk.stats().iter().chain(&other.stats()).map(|lane| lane.failed_attempts).sum();
     assert_eq!(failed, 0);
 }
 
@@ -62,12 +50,8 @@ async fn two_pods_that_make_the_same_wallets_agree() {
     let other = world.another_desk();
     for round in 0..30 {
         let make = |desk: &Desk, pod: usize| {
-            let one = |n: usize| {
-                (
-                    wallet(&format!("new_{round}_{n}")),
-                    keyed(&format!("pod-{pod}"), grant(1)),
-                )
-            };
+            let one =
+                |n: usize| (wallet(&format!("new_{round}_{n}")), keyed(&format!("pod-{pod}"), grant(1)));
             desk.submit_many((0..20).map(one).collect(), None)
         };
         let (a, b) = tokio::join!(make(&world.desk, 1), make(&other, 2));
@@ -85,9 +69,7 @@ async fn connections_killed_at_any_moment_lose_and_double_nothing() {
     for name in customers() {
         world.apply(&name, grant(100_000)).await;
     }
-    let Kept::Database(database) = &world.kept else {
-        panic!("not PostgreSQL")
-    };
+    let Kept::Database(database) = &world.kept else { panic!("not PostgreSQL") };
     let url = database.url();
     let killer = async {
         let admin = chit_store::Database::postgres(&url, 1).await.unwrap();
@@ -95,10 +77,7 @@ async fn connections_killed_at_any_moment_lose_and_double_nothing() {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
-            sea_orm::sqlx::query(sql)
-                .execute(admin.pg().unwrap())
-                .await
-                .unwrap();
+            sea_orm::sqlx::query(sql).execute(admin.pg().unwrap()).await.unwrap();
         }
     };
     tokio::join!(killer, spend(&world.desk, 1, 80));
@@ -114,18 +93,9 @@ async fn an_operation_that_poisons_its_batch_stands_alone() {
         world.apply(&name, grant(100)).await;
     }
     // PostgreSQL takes no NUL in a text; the edge refuses one long before.
-    let poison = Details {
-        event_type: "a\0b".to_owned(),
-        ..Details::default()
-    };
-    let mut many: Vec<_> = (0..60)
-        .map(|n| {
-            (
-                customers()[n % WALLETS].clone(),
-                keyed(&format!("k{n}"), deduct(1)),
-            )
-        })
-        .collect();
+    let poison = Details { event_type: "a\0b".to_owned(), ..Details::default() };
+    let mut many: Vec<_> =
+        (0..60).map(|n| (customers()[n % WALLETS].clone(), keyed(&format!("k{n}"), deduct(1)))).collect();
     many[33].1 = keyed_with("k33", deduct(1), poison);
     let answers = world.desk.submit_many(many, None).await;
     for (n, answer) in answers.into_iter().enumerate() {
@@ -149,15 +119,9 @@ async fn operations_in_a_row_on_one_wallet_keep_their_order() {
     let answers = world.desk.submit_many(many, None).await;
     let accepted: Vec<bool> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(accepted, [[true; 11].as_slice(), &[false; 2]].concat());
-    let numbers = answers
-        .into_iter()
-        .flatten()
-        .filter_map(|answer| Some(answer.applied.transaction?.seq));
+    let numbers = answers.into_iter().flatten().filter_map(|answer| Some(answer.applied.transaction?.seq));
     assert!(numbers.eq(1..=11));
-    let undo = Operation::Reverse {
-        transaction: 5,
-        amount: None,
-    };
+    let undo = Operation::Reverse { transaction: 5, amount: None };
     world.apply(&name, undo).await;
     world.verify(&name).await;
 }

@@ -40,18 +40,11 @@ async fn two_sequencers_give_every_transaction_one_place() {
         let mut seen: BTreeMap<String, i64> = BTreeMap::new();
         let mut cursor = Vec::new();
         loop {
-            let page = world
-                .reader
-                .feed("acme", &cursor, FeedContent::WithTransactions)
-                .await
-                .unwrap();
+            let page = world.reader.feed("acme", &cursor, FeedContent::WithTransactions).await.unwrap();
             for event in page.events {
                 let last = seen.entry(event.customer).or_default();
                 assert_eq!(event.first, *last + 1, "neither a gap nor a repetition");
-                assert_eq!(
-                    i64::try_from(event.transactions.len()).unwrap(),
-                    event.last - event.first + 1
-                );
+                assert_eq!(i64::try_from(event.transactions.len()).unwrap(), event.last - event.first + 1);
                 *last = event.last;
             }
             cursor = page.cursor;
@@ -73,11 +66,7 @@ async fn a_cursor_older_than_what_is_kept_has_expired() {
         let name = wallet("a");
         world.apply(&name, grant(1)).await;
         jobs::sequence(&world.parts.store).await.unwrap();
-        let old = world
-            .reader
-            .feed("acme", &[], FeedContent::Numbers)
-            .await
-            .unwrap();
+        let old = world.reader.feed("acme", &[], FeedContent::Numbers).await.unwrap();
         assert_eq!(old.events.len(), 1);
         world.apply(&name, grant(1)).await;
         jobs::sequence(&world.parts.store).await.unwrap();
@@ -87,11 +76,7 @@ async fn a_cursor_older_than_what_is_kept_has_expired() {
         assert_eq!(jobs::purge(&world.parts, world.clock.now()).await.unwrap(), 2);
         let expired = world.reader.feed("acme", &old.cursor, FeedContent::Numbers).await;
         assert_eq!(expired, Err(ReadFault::CursorExpired));
-        let kept = world
-            .reader
-            .feed("acme", &[], FeedContent::Numbers)
-            .await
-            .unwrap();
+        let kept = world.reader.feed("acme", &[], FeedContent::Numbers).await.unwrap();
         let numbers: Vec<i64> = kept.events.iter().map(|event| event.first).collect();
         assert_eq!(numbers, [3]);
         let unreadable = world.reader.feed("acme", b"\x01abc", FeedContent::Numbers).await;

@@ -55,14 +55,7 @@ impl World {
         };
         let desk = Desk::start(&parts);
         let reader = Reader::new(&parts, &desk);
-        Self {
-            parts,
-            clock,
-            desk,
-            reader,
-            kept,
-            next: AtomicU64::new(1),
-        }
+        Self { parts, clock, desk, reader, kept, next: AtomicU64::new(1) }
     }
 
     pub async fn memory() -> Self {
@@ -83,10 +76,7 @@ impl World {
 
     /// Another pod on the same database.
     pub fn another_desk(&self) -> Desk {
-        let config = LaneConfig {
-            lanes: self.parts.store.usual_lanes(),
-            ..LaneConfig::default()
-        };
+        let config = LaneConfig { lanes: self.parts.store.usual_lanes(), ..LaneConfig::default() };
         Desk::start_with(&self.parts, config)
     }
 
@@ -146,14 +136,7 @@ pub fn credits(amount: i64) -> Credits {
 }
 
 pub fn keyed(key: &str, operation: Operation) -> Command {
-    keyed_with(
-        key,
-        operation,
-        Details {
-            event_type: "chat.reply".to_owned(),
-            ..Details::default()
-        },
-    )
+    keyed_with(key, operation, Details { event_type: "chat.reply".to_owned(), ..Details::default() })
 }
 
 pub fn keyed_with(key: &str, operation: Operation, details: Details) -> Command {
@@ -184,40 +167,23 @@ pub fn grant(amount: i64) -> Operation {
 
 pub fn grant_until(amount: i64, expires_at: Timestamp) -> Operation {
     match grant(amount) {
-        Operation::Grant(new) => Operation::Grant(NewGrant {
-            expires_at: Some(expires_at),
-            ..new
-        }),
+        Operation::Grant(new) => Operation::Grant(NewGrant { expires_at: Some(expires_at), ..new }),
         other => other,
     }
 }
 
 pub fn deduct(amount: i64) -> Operation {
-    Operation::Deduct {
-        amount: credits(amount),
-        on_insufficient: OnInsufficient::Refuse,
-    }
+    Operation::Deduct { amount: credits(amount), on_insufficient: OnInsufficient::Refuse }
 }
 
 pub fn record(amount: i64) -> Operation {
-    Operation::Deduct {
-        amount: credits(amount),
-        on_insufficient: OnInsufficient::Record,
-    }
+    Operation::Deduct { amount: credits(amount), on_insufficient: OnInsufficient::Record }
 }
 
 pub fn reserve(amount: i64) -> Operation {
-    Operation::Reserve {
-        amount: credits(amount),
-        ttl: None,
-    }
+    Operation::Reserve { amount: credits(amount), ttl: None }
 }
 
 pub fn commit(hold: HoldId, total: i64, close: CommitClose) -> Operation {
-    Operation::Commit {
-        hold,
-        total: credits(total),
-        close,
-        on_overrun: OnOverrun::Record,
-    }
+    Operation::Commit { hold, total: credits(total), close, on_overrun: OnOverrun::Record }
 }

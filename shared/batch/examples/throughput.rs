@@ -37,13 +37,7 @@ fn report(way: &str, took: Duration) {
 
 #[tokio::main]
 async fn main() {
-    let lanes = Lanes::start(
-        LaneConfig {
-            lanes: 1,
-            ..LaneConfig::default()
-        },
-        |_| Idle,
-    );
+    let lanes = Lanes::start(LaneConfig { lanes: 1, ..LaneConfig::default() }, |_| Idle);
 
     let began = Instant::now();
     for call in 0..ITEMS / 1_000 {
@@ -65,13 +59,7 @@ async fn main() {
     assert_eq!(answered.load(Ordering::Relaxed) as u64, ITEMS);
     report("submit_when_room, one stream", began.elapsed());
 
-    let lanes = Lanes::start(
-        LaneConfig {
-            lanes: 1,
-            ..LaneConfig::default()
-        },
-        |_| Idle,
-    );
+    let lanes = Lanes::start(LaneConfig { lanes: 1, ..LaneConfig::default() }, |_| Idle);
     let began = Instant::now();
     let callers = (0..4_000).map(|caller| {
         let lanes = lanes.clone();

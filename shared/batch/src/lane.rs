@@ -77,12 +77,7 @@ impl<I, A> Lane<I, A> {
 
 /// The task of one lane: works batch after batch until the lane is closed and empty.
 pub(crate) async fn run<W: Worker>(lane: Arc<Lane<W::Item, W::Answer>>, worker: W) {
-    let mut runner = Runner {
-        lane,
-        worker,
-        noise: RandomState::new(),
-        failures: 0,
-    };
+    let mut runner = Runner { lane, worker, noise: RandomState::new(), failures: 0 };
     while let Some(batch) = runner.lane.next().await {
         let began = Instant::now();
         runner.lane.counters.batch_begins(batch.len());
@@ -108,14 +103,9 @@ enum End<A> {
 impl<W: Worker> Runner<W> {
     /// Works the batch, halving what fails for good. The first half goes first: a group keeps its order.
     async fn work(&mut self, batch: Vec<Entry<W::Item, W::Answer>>) {
-        let (items, mut replies): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .map(|entry| (entry.item, Some(entry.reply)))
-            .unzip();
-        let mut parts = Vec::from([Range {
-            start: 0,
-            end: items.len(),
-        }]);
+        let (items, mut replies): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|entry| (entry.item, Some(entry.reply))).unzip();
+        let mut parts = Vec::from([Range { start: 0, end: items.len() }]);
         while let Some(part) = parts.pop() {
             match self.settle(&items[part.clone()]).await {
                 End::Answered(answers) => {
@@ -144,12 +134,7 @@ impl<W: Worker> Runner<W> {
     }
 
     fn give_up(&self, replies: &mut [Option<Reply<W::Answer>>], rest: Range<usize>, reason: String) {
-        tracing::error!(
-            lane = self.lane.index,
-            items = rest.len(),
-            reason,
-            "attempts are used up"
-        );
+        tracing::error!(lane = self.lane.index, items = rest.len(), reason, "attempts are used up");
         Counters::add(&self.lane.counters.unavailable, rest.len());
         let reason: Arc<str> = reason.into();
         for reply in &mut replies[rest] {

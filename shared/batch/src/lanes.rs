@@ -45,17 +45,11 @@ impl<W: Worker> Lanes<W> {
     pub fn start(config: LaneConfig, mut worker: impl FnMut(usize) -> W) -> Self {
         assert!(config.lanes > 0 && config.queue_items > 0 && config.batch_items > 0 && config.attempts > 0);
         let config = Arc::new(config);
-        let lanes: Vec<_> = (0..config.lanes)
-            .map(|index| Arc::new(Lane::new(index, Arc::clone(&config))))
-            .collect();
-        let tasks = lanes
-            .iter()
-            .map(|lane| tokio::spawn(lane::run(Arc::clone(lane), worker(lane.index))))
-            .collect();
-        Self(Arc::new(Inner {
-            lanes,
-            tasks: Mutex::new(tasks),
-        }))
+        let lanes: Vec<_> =
+            (0..config.lanes).map(|index| Arc::new(Lane::new(index, Arc::clone(&config)))).collect();
+        let tasks =
+            lanes.iter().map(|lane| tokio::spawn(lane::run(Arc::clone(lane), worker(lane.index)))).collect();
+        Self(Arc::new(Inner { lanes, tasks: Mutex::new(tasks) }))
     }
 
     /// Queues one item now; the future is its answer. A full queue answers `Busy` at once.
@@ -142,20 +136,13 @@ impl<W: Worker> Lanes<W> {
         let mut tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         let all = futures_util::future::join_all(tasks.iter_mut());
         if tokio::time::timeout(limit, all).await.is_ok() {
-            return Drained {
-                abandoned: 0,
-                interrupted: 0,
-            };
+            return Drained { abandoned: 0, interrupted: 0 };
         }
-        let mut drained = Drained {
-            abandoned: 0,
-            interrupted: 0,
-        };
+        let mut drained = Drained { abandoned: 0, interrupted: 0 };
         for lane in &self.0.lanes {
             let left = lane.queue().clear();
             drained.abandoned += left.len();
-            left.into_iter()
-                .for_each(|entry| entry.refuse(LaneError::Draining));
+            left.into_iter().for_each(|entry| entry.refuse(LaneError::Draining));
         }
         for task in tasks.into_iter().filter(|task| !task.is_finished()) {
             task.abort();
@@ -189,13 +176,7 @@ fn entry<W: Worker>(
     deadline: Option<Instant>,
     reply: Reply<W::Answer>,
 ) -> Entry<W::Item, W::Answer> {
-    Entry {
-        weight: W::weight(&item),
-        group: W::group(&item),
-        item,
-        deadline,
-        reply,
-    }
+    Entry { weight: W::weight(&item), group: W::group(&item), item, deadline, reply }
 }
 
 fn push<I, A>(lane: &Lane<I, A>, entry: Entry<I, A>) -> Result<(), Refused<I, A>> {
@@ -239,7 +220,5 @@ fn refuse_busy<I, A>(lane: &Lane<I, A>, entry: Entry<I, A>) {
     let batches = lane.config.queue_items.div_ceil(lane.config.batch_items);
     let last = Duration::from_micros(lane.counters.last_micros.load(Ordering::Relaxed));
     let estimate = last.saturating_mul(u32::try_from(batches).unwrap_or(u32::MAX));
-    entry.refuse(LaneError::Busy {
-        retry_after: estimate.clamp(RETRY_AFTER_LEAST, RETRY_AFTER_MOST),
-    });
+    entry.refuse(LaneError::Busy { retry_after: estimate.clamp(RETRY_AFTER_LEAST, RETRY_AFTER_MOST) });
 }

@@ -50,11 +50,7 @@ struct Share {
 
 impl<I, A> Queue<I, A> {
     pub fn new() -> Self {
-        Self {
-            entries: VecDeque::new(),
-            bytes: 0,
-            closed: false,
-        }
+        Self { entries: VecDeque::new(), bytes: 0, closed: false }
     }
 
     pub fn len(&self) -> usize {
@@ -97,10 +93,7 @@ impl<I, A> Queue<I, A> {
     /// The next batch, in order of arrival, within the bounds of a batch and of one group's half of it.
     pub fn take(&mut self, config: &LaneConfig, now: Instant) -> Taken<I, A> {
         let fates = self.choose(config, now);
-        let mut taken = Taken {
-            batch: Vec::with_capacity(fates.len()),
-            expired: Vec::new(),
-        };
+        let mut taken = Taken { batch: Vec::with_capacity(fates.len()), expired: Vec::new() };
         let mut waiting = Vec::new();
         for (entry, fate) in self.entries.drain(..fates.len()).zip(&fates) {
             match fate {

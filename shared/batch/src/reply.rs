@@ -78,11 +78,7 @@ impl<A> Gather<A> {
     pub fn new(count: usize) -> (Arc<Self>, oneshot::Receiver<Vec<Outcome<A>>>) {
         let (sender, receiver) = oneshot::channel();
         let slots = std::iter::repeat_with(|| None).take(count).collect();
-        let gathering = Gathering {
-            slots,
-            missing: count,
-            done: Some(sender),
-        };
+        let gathering = Gathering { slots, missing: count, done: Some(sender) };
         (Arc::new(Self(Mutex::new(gathering))), receiver)
     }
 
@@ -98,10 +94,7 @@ impl<A> Gather<A> {
         if gathering.missing == 0
             && let Some(done) = gathering.done.take()
         {
-            let answers = std::mem::take(&mut gathering.slots)
-                .into_iter()
-                .flatten()
-                .collect();
+            let answers = std::mem::take(&mut gathering.slots).into_iter().flatten().collect();
             drop(done.send(answers));
         }
     }

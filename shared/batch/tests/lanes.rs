@@ -61,10 +61,7 @@ impl Worker for Clerk {
             return Err(Failure::Permanent("poison".into()));
         }
         drop(book);
-        assert!(
-            batch.iter().all(|item| item.temper != Temper::Panics),
-            "on command"
-        );
+        assert!(batch.iter().all(|item| item.temper != Temper::Panics), "on command");
         let commit = batch.iter().map(|item| (item.wallet, item.number)).collect();
         open(&self.book).commits.push(commit);
         Ok(batch.iter().map(|item| item.number).collect())
@@ -105,14 +102,8 @@ fn small() -> LaneConfig {
 
 /// Lanes whose worker waits at a gate: one permit lets one attempt pass.
 fn bench(config: LaneConfig, permits: usize) -> Bench {
-    let (book, gate) = (
-        Arc::new(Mutex::new(Book::default())),
-        Arc::new(Semaphore::new(permits)),
-    );
-    let lanes = Lanes::start(config, |_| Clerk {
-        book: Arc::clone(&book),
-        gate: Arc::clone(&gate),
-    });
+    let (book, gate) = (Arc::new(Mutex::new(Book::default())), Arc::new(Semaphore::new(permits)));
+    let lanes = Lanes::start(config, |_| Clerk { book: Arc::clone(&book), gate: Arc::clone(&gate) });
     Bench { lanes, book, gate }
 }
 
@@ -132,12 +123,7 @@ impl Bench {
 }
 
 fn good(wallet: u8, number: u32) -> Item {
-    Item {
-        wallet,
-        number,
-        weight: 10,
-        temper: Temper::Good,
-    }
+    Item { wallet, number, weight: 10, temper: Temper::Good }
 }
 
 fn numbers(range: std::ops::Range<u32>, wallet: u8) -> Vec<(u16, Item)> {
@@ -158,9 +144,7 @@ async fn an_idle_lane_commits_one_item_at_once() {
 async fn a_batch_is_what_waited_while_the_last_one_committed() {
     let bench = bench(small(), 0);
     let first = bench.occupy().await;
-    let rest = bench
-        .lanes
-        .submit_many((0..5).map(|n| (0, good(n as u8, n))).collect(), None);
+    let rest = bench.lanes.submit_many((0..5).map(|n| (0, good(n as u8, n))).collect(), None);
     bench.gate.add_permits(OPEN);
     assert_eq!((first.await, rest.await), (Ok(0), (0..5).map(Ok).collect()));
     assert_eq!(bench.commits().iter().map(Vec::len).collect::<Vec<_>>(), [1, 5]);
@@ -171,23 +155,12 @@ async fn a_batch_is_bounded_by_items_and_by_bytes_but_takes_any_single_item() {
     async fn check(weights: &[usize], batches: &[usize]) {
         let bench = bench(small(), 0);
         let first = bench.occupy().await;
-        let items = weights.iter().zip(0..).map(|(weight, n)| {
-            (
-                0,
-                Item {
-                    weight: *weight,
-                    ..good(n as u8, n)
-                },
-            )
-        });
+        let items =
+            weights.iter().zip(0..).map(|(weight, n)| (0, Item { weight: *weight, ..good(n as u8, n) }));
         let rest = bench.lanes.submit_many(items.collect(), None);
         bench.gate.add_permits(OPEN);
         assert!(first.await.is_ok() && rest.await.iter().all(Result::is_ok));
-        assert_eq!(
-            bench.commits().iter().skip(1).map(Vec::len).collect::<Vec<_>>(),
-            batches,
-            "{weights:?}"
-        );
+        assert_eq!(bench.commits().iter().skip(1).map(Vec::len).collect::<Vec<_>>(), batches, "{weights:?}");
     }
     check(&[1; 8], &[8]).await;
     check(&[1; 9], &[8, 1]).await;
@@ -201,16 +174,11 @@ async fn one_wallet_gets_half_a_batch_while_others_wait_and_keeps_its_order() {
     let bench = bench(small(), 0);
     let first = bench.occupy().await;
     let hot = bench.lanes.submit_many(numbers(0..10, 1), None);
-    let others = bench
-        .lanes
-        .submit_many((0..4).map(|n| (0, good(10 + n as u8, n))).collect(), None);
+    let others = bench.lanes.submit_many((0..4).map(|n| (0, good(10 + n as u8, n))).collect(), None);
     bench.gate.add_permits(OPEN);
     assert!(first.await.is_ok() && hot.await.iter().chain(&others.await).all(Result::is_ok));
     let commits = bench.commits();
-    assert_eq!(
-        commits[1],
-        [(1, 0), (1, 1), (1, 2), (1, 3), (10, 0), (11, 1), (12, 2), (13, 3)]
-    );
+    assert_eq!(commits[1], [(1, 0), (1, 1), (1, 2), (1, 3), (10, 0), (11, 1), (12, 2), (13, 3)]);
     assert_eq!(commits[2], (4..10).map(|n| (1, n)).collect::<Vec<_>>());
 }
 
@@ -221,10 +189,7 @@ async fn one_wallet_alone_gets_the_whole_batch() {
     let hot = bench.lanes.submit_many(numbers(0..12, 1), None);
     bench.gate.add_permits(OPEN);
     assert!(first.await.is_ok() && hot.await.iter().all(Result::is_ok));
-    assert_eq!(
-        bench.commits().iter().map(Vec::len).collect::<Vec<_>>(),
-        [1, 8, 4]
-    );
+    assert_eq!(bench.commits().iter().map(Vec::len).collect::<Vec<_>>(), [1, 8, 4]);
 }
 
 #[tokio::test]
@@ -232,15 +197,7 @@ async fn a_heavy_item_that_must_wait_makes_its_wallets_later_items_wait() {
     let bench = bench(small(), 0);
     let first = bench.occupy().await;
     let weights = [(1, 0, 300), (1, 1, 300), (1, 2, 1), (2, 3, 450)];
-    let items = weights.map(|(wallet, n, weight)| {
-        (
-            0,
-            Item {
-                weight,
-                ..good(wallet, n)
-            },
-        )
-    });
+    let items = weights.map(|(wallet, n, weight)| (0, Item { weight, ..good(wallet, n) }));
     let rest = bench.lanes.submit_many(items.to_vec(), None);
     bench.gate.add_permits(OPEN);
     assert!(first.await.is_ok() && rest.await.iter().all(Result::is_ok));
@@ -256,9 +213,8 @@ async fn a_full_queue_answers_busy_at_once_and_takes_items_again_later() {
     assert!(matches!(refused, Err(LaneError::Busy { retry_after }) if retry_after > Duration::ZERO));
     let streamed = Arc::new(Mutex::new(Vec::new()));
     let heard = Arc::clone(&streamed);
-    let room = bench.lanes.submit_when_room(0, good(2, 9), None, move |answer| {
-        heard.lock().unwrap().push(answer)
-    });
+    let room =
+        bench.lanes.submit_when_room(0, good(2, 9), None, move |answer| heard.lock().unwrap().push(answer));
     bench.gate.add_permits(OPEN);
     room.await;
     assert_eq!(first.await, Ok(0));
@@ -276,14 +232,9 @@ async fn an_item_whose_deadline_has_passed_is_never_begun() {
     let first = bench.occupy().await;
     let soon = Instant::now();
     let late = bench.lanes.submit(0, good(1, 1), Some(soon));
-    let fine = bench
-        .lanes
-        .submit(0, good(1, 2), Some(soon + Duration::from_secs(600)));
+    let fine = bench.lanes.submit(0, good(1, 2), Some(soon + Duration::from_secs(600)));
     bench.gate.add_permits(OPEN);
-    assert_eq!(
-        (first.await, late.await, fine.await),
-        (Ok(0), Err(LaneError::DeadlinePassed), Ok(2))
-    );
+    assert_eq!((first.await, late.await, fine.await), (Ok(0), Err(LaneError::DeadlinePassed), Ok(2)));
     assert_eq!(bench.commits(), [vec![(255, 0)], vec![(1, 2)]]);
     assert_eq!(bench.lanes.stats()[0].expired, 1);
 }
@@ -302,21 +253,12 @@ async fn a_dropped_caller_withdraws_what_waits_but_not_what_has_begun() {
 
 #[tokio::test]
 async fn transient_and_unknown_failures_repeat_the_same_batch_after_recovery() {
-    for failure in [
-        Failure::Transient("deadlock".into()),
-        Failure::Unknown("connection lost".into()),
-    ] {
+    for failure in [Failure::Transient("deadlock".into()), Failure::Unknown("connection lost".into())] {
         let bench = bench(small(), OPEN);
         bench.book.lock().unwrap().script = vec![failure.clone(); 2];
-        assert_eq!(
-            bench.lanes.submit_many(numbers(0..3, 1), None).await,
-            [Ok(0), Ok(1), Ok(2)]
-        );
+        assert_eq!(bench.lanes.submit_many(numbers(0..3, 1), None).await, [Ok(0), Ok(1), Ok(2)]);
         let book = bench.book.lock().unwrap();
-        assert_eq!(
-            (book.attempts, book.commits.len(), &book.recoveries),
-            (3, 1, &vec![failure; 2])
-        );
+        assert_eq!((book.attempts, book.commits.len(), &book.recoveries), (3, 1, &vec![failure; 2]));
     }
 }
 
@@ -325,35 +267,20 @@ async fn used_up_attempts_answer_unavailable_and_the_lane_goes_on() {
     let bench = bench(small(), OPEN);
     bench.book.lock().unwrap().script = vec![Failure::Transient("busy".into()); 3];
     let answers = bench.lanes.submit_many(numbers(0..2, 1), None).await;
-    assert!(
-        answers
-            .iter()
-            .all(|answer| matches!(answer, Err(LaneError::Unavailable(_)))),
-        "{answers:?}"
-    );
+    assert!(answers.iter().all(|answer| matches!(answer, Err(LaneError::Unavailable(_)))), "{answers:?}");
     assert_eq!(bench.lanes.submit(0, good(1, 2), None).await, Ok(2));
 }
 
 #[tokio::test]
 async fn an_attempt_without_end_counts_as_unknown_and_is_repeated() {
-    let bench = bench(
-        LaneConfig {
-            attempts: 1_000_000,
-            attempt_timeout: SHORT,
-            ..small()
-        },
-        0,
-    );
+    let bench = bench(LaneConfig { attempts: 1_000_000, attempt_timeout: SHORT, ..small() }, 0);
     let answer = bench.lanes.submit(0, good(1, 1), None);
     while bench.book.lock().unwrap().recoveries.is_empty() {
         tokio::task::yield_now().await;
     }
     bench.gate.add_permits(OPEN);
     assert_eq!(answer.await, Ok(1));
-    assert!(matches!(
-        bench.book.lock().unwrap().recoveries[0],
-        Failure::Unknown(_)
-    ));
+    assert!(matches!(bench.book.lock().unwrap().recoveries[0], Failure::Unknown(_)));
 }
 
 #[tokio::test]
@@ -363,30 +290,18 @@ async fn a_poisonous_item_is_answered_alone_and_every_wallet_keeps_its_order() {
             let bench = bench(small(), OPEN);
             let items = (0..7).map(|n| {
                 let temper = if n == place { temper } else { Temper::Good };
-                (
-                    0,
-                    Item {
-                        temper,
-                        ..good((n % 2) as u8, n)
-                    },
-                )
+                (0, Item { temper, ..good((n % 2) as u8, n) })
             });
             let answers = bench.lanes.submit_many(items.collect(), None).await;
             for (number, answer) in (0..).zip(answers) {
                 match answer {
                     Ok(done) => assert!(done == number && number != place),
-                    Err(error) => assert!(
-                        matches!(error, LaneError::Internal(_)) && number == place,
-                        "{error}"
-                    ),
+                    Err(error) => {
+                        assert!(matches!(error, LaneError::Internal(_)) && number == place, "{error}")
+                    }
                 }
             }
-            let done: Vec<u32> = bench
-                .commits()
-                .concat()
-                .into_iter()
-                .map(|(_, number)| number)
-                .collect();
+            let done: Vec<u32> = bench.commits().concat().into_iter().map(|(_, number)| number).collect();
             assert_eq!(done, (0..7).filter(|n| *n != place).collect::<Vec<_>>());
             assert_eq!(bench.lanes.stats()[0].internal, 1);
         }
@@ -402,26 +317,11 @@ async fn a_drain_refuses_new_items_and_answers_the_queued_ones() {
     let drain = tokio::spawn(async move { lanes.drain(Duration::from_secs(600)).await });
     // One thread runs the test: the drain has closed the lanes before this goes on.
     tokio::task::yield_now().await;
-    assert_eq!(
-        bench.lanes.submit(0, good(2, 0), None).await,
-        Err(LaneError::Draining)
-    );
+    assert_eq!(bench.lanes.submit(0, good(2, 0), None).await, Err(LaneError::Draining));
     bench.gate.add_permits(OPEN);
-    assert_eq!(
-        drain.await.unwrap(),
-        Drained {
-            abandoned: 0,
-            interrupted: 0
-        }
-    );
+    assert_eq!(drain.await.unwrap(), Drained { abandoned: 0, interrupted: 0 });
     assert!(first.await.is_ok() && queued.await.iter().all(Result::is_ok));
-    assert_eq!(
-        bench.lanes.drain(SHORT).await,
-        Drained {
-            abandoned: 0,
-            interrupted: 0
-        }
-    );
+    assert_eq!(bench.lanes.drain(SHORT).await, Drained { abandoned: 0, interrupted: 0 });
 }
 
 #[tokio::test]
@@ -429,13 +329,7 @@ async fn a_drain_ends_in_time_and_tells_every_caller() {
     let bench = bench(small(), 0);
     let first = bench.occupy().await;
     let queued = bench.lanes.submit(0, good(1, 1), None);
-    assert_eq!(
-        bench.lanes.drain(SHORT).await,
-        Drained {
-            abandoned: 1,
-            interrupted: 1
-        }
-    );
+    assert_eq!(bench.lanes.drain(SHORT).await, Drained { abandoned: 1, interrupted: 1 });
     assert!(matches!(first.await, Err(LaneError::Unavailable(_))));
     assert_eq!(queued.await, Err(LaneError::Draining));
 }
@@ -452,31 +346,16 @@ async fn lanes_whose_handles_are_gone_finish_and_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn items_of_one_shard_keep_their_order_and_every_item_is_answered_once() {
-    let bench = bench(
-        LaneConfig {
-            lanes: 3,
-            queue_items: 50,
-            ..small()
-        },
-        OPEN,
-    );
+    let bench = bench(LaneConfig { lanes: 3, queue_items: 50, ..small() }, OPEN);
     let mut heard = HashMap::<u8, u32>::new();
     for round in 0..200_u32 {
-        let items = (0..40)
-            .map(|n| (u16::from(n % 7), good(n % 7, round * 40 + u32::from(n))))
-            .collect();
+        let items = (0..40).map(|n| (u16::from(n % 7), good(n % 7, round * 40 + u32::from(n)))).collect();
         let answers = bench.lanes.submit_many(items, None).await;
         assert!(answers.iter().all(Result::is_ok));
     }
     for (wallet, number) in bench.commits().concat() {
         let last = heard.insert(wallet, number);
-        assert!(
-            last.is_none_or(|last| last < number),
-            "wallet {wallet}: {number} after {last:?}"
-        );
+        assert!(last.is_none_or(|last| last < number), "wallet {wallet}: {number} after {last:?}");
     }
-    assert_eq!(
-        bench.lanes.stats().iter().map(|lane| lane.answered).sum::<u64>(),
-        8_000
-    );
+    assert_eq!(bench.lanes.stats().iter().map(|lane| lane.answered).sum::<u64>(), 8_000);
 }

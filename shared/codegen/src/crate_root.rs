@@ -33,11 +33,7 @@ pub fn render(files: &FileDescriptorSet) -> String {
         }
         out.push_str("}\n\n");
         for service in module.children.keys() {
-            let renamed = if *service == "type" {
-                "r#type as types"
-            } else {
-                service
-            };
+            let renamed = if *service == "type" { "r#type as types" } else { service };
             writeln!(out, "pub use chit::{renamed};").expect("a string takes every write");
         }
     }

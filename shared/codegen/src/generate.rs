@@ -22,10 +22,7 @@ pub fn generate(proto_root: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         out.insert(format!("gen/{name}"), content);
     }
     out.insert("lib.rs".to_string(), crate_root::render(&documented).into_bytes());
-    out.insert(
-        "gen/scopes.rs".to_string(),
-        scopes::render(&descriptor)?.into_bytes(),
-    );
+    out.insert("gen/scopes.rs".to_string(), scopes::render(&descriptor)?.into_bytes());
     out.insert("gen/descriptor.bin".to_string(), descriptor);
     Ok(out)
 }
@@ -60,11 +57,7 @@ fn compile(root: &Path, files: &[PathBuf], source_info: bool) -> Result<Vec<u8>>
 /// Messages, clients and servers, one file a package.
 fn rust_modules(files: FileDescriptorSet) -> Result<BTreeMap<String, Vec<u8>>> {
     let folder = tempfile::tempdir()?;
-    tonic_prost_build::configure()
-        .out_dir(folder.path())
-        .btree_map(".")
-        .bytes(".")
-        .compile_fds(files)?;
+    tonic_prost_build::configure().out_dir(folder.path()).btree_map(".").bytes(".").compile_fds(files)?;
     let mut modules = BTreeMap::new();
     for entry in fs::read_dir(folder.path())? {
         let entry = entry?;

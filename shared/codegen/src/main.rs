@@ -69,9 +69,6 @@ mod tests {
             .chain(committed.keys())
             .filter(|name| wanted.get(*name) != committed.get(*name))
             .collect();
-        assert!(
-            stale.is_empty(),
-            "run `make proto` and commit: {stale:?} differ from proto/"
-        );
+        assert!(stale.is_empty(), "run `make proto` and commit: {stale:?} differ from proto/");
     }
 }

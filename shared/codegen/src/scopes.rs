@@ -34,9 +34,7 @@ fn read(descriptor_set: &[u8]) -> Result<BTreeMap<String, String>> {
         .with_context(|| format!("type.proto declares {SCOPE_OPTION}"))?;
     let mut scopes = BTreeMap::new();
     let mut without = Vec::new();
-    let services = pool
-        .services()
-        .filter(|service| service.full_name().starts_with("chit."));
+    let services = pool.services().filter(|service| service.full_name().starts_with("chit."));
     for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
         let path = path(&method);
         match method.options().get_extension(&option).as_ref() {

@@ -59,10 +59,7 @@ fn bounded(decimal: Decimal, scale: u8) -> Result<i128, RangeError> {
         return Err(RangeError::TooFine(scale));
     }
     let limit = WHOLE_MAX * 10_i128.pow(u32::from(scale));
-    decimal
-        .at_scale(scale)
-        .filter(|number| *number <= limit)
-        .ok_or(RangeError::OutOfRange)
+    decimal.at_scale(scale).filter(|number| *number <= limit).ok_or(RangeError::OutOfRange)
 }
 
 fn parsed(text: &str) -> Result<Decimal, RangeError> {
@@ -85,14 +82,7 @@ impl Quantity {
     /// A whole quantity of up to four thousand million, cut at the limit of 1e9.
     #[must_use]
     pub const fn whole(number: u32) -> Self {
-        Self(
-            if number > 1_000_000_000 {
-                1_000_000_000
-            } else {
-                number
-            } as u64
-                * 1_000_000,
-        )
+        Self(if number > 1_000_000_000 { 1_000_000_000 } else { number } as u64 * 1_000_000)
     }
 
     /// From millionths; `None` above 1e9.
@@ -145,10 +135,7 @@ impl UnitPrice {
     #[must_use]
     pub fn for_tokens_per_1k(self, tokens: u64) -> Option<Exact> {
         // 1e-12 credits per 1,000 tokens are 1e-15 per token: a thousand of 1e-18.
-        self.0
-            .checked_mul(i128::from(tokens))
-            .and_then(|femto| femto.checked_mul(1_000))
-            .map(Exact)
+        self.0.checked_mul(i128::from(tokens)).and_then(|femto| femto.checked_mul(1_000)).map(Exact)
     }
 }
 
@@ -227,10 +214,7 @@ impl FromStr for Exact {
     type Err = RangeError;
 
     fn from_str(text: &str) -> Result<Self, RangeError> {
-        parsed(text)?
-            .at_scale(EXACT_SCALE)
-            .map(Self)
-            .ok_or(RangeError::TooFine(EXACT_SCALE))
+        parsed(text)?.at_scale(EXACT_SCALE).map(Self).ok_or(RangeError::TooFine(EXACT_SCALE))
     }
 }
 
@@ -243,10 +227,7 @@ mod tests {
         assert_eq!("0.000001".parse(), Ok(Quantity(1)));
         assert_eq!("0.0000001".parse::<Quantity>(), Err(RangeError::TooFine(6)));
         assert_eq!("1e9".parse::<Quantity>().unwrap().to_string(), "1000000000");
-        assert_eq!(
-            "1000000000.000001".parse::<Quantity>(),
-            Err(RangeError::OutOfRange)
-        );
+        assert_eq!("1000000000.000001".parse::<Quantity>(), Err(RangeError::OutOfRange));
         assert_eq!("-1".parse::<UnitPrice>(), Err(RangeError::OutOfRange));
         assert_eq!("1e-13".parse::<UnitPrice>(), Err(RangeError::TooFine(12)));
         assert_eq!("1.3e-4".parse::<ProviderPrice>().unwrap().to_string(), "0.00013");

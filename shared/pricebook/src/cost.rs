@@ -117,9 +117,9 @@ impl ModelCost {
     /// The cost of tokens; `None` where a used pool has no price.
     #[must_use]
     pub fn cost(&self, tokens: Tokens) -> Option<Cost> {
-        let sum = tokens.used().try_fold(0_i128, |sum, (pool, count)| {
-            sum.checked_add(self.of(pool)?.for_tokens(count)?)
-        })?;
+        let sum = tokens
+            .used()
+            .try_fold(0_i128, |sum, (pool, count)| sum.checked_add(self.of(pool)?.for_tokens(count)?))?;
         Some(Cost(Rounding::HalfEven.divide(sum, RESULT_PER_COST)))
     }
 
@@ -161,28 +161,14 @@ mod tests {
 
     #[test]
     fn cost_is_exact_and_a_missing_price_is_not_zero() {
-        let tokens = |input, output| Tokens {
-            input,
-            output,
-            ..Tokens::ZERO
-        };
+        let tokens = |input, output| Tokens { input, output, ..Tokens::ZERO };
         for (input, output, cost) in [(1, 0, "0.00000000013"), (1_000, 500, "0.00500013"), (0, 0, "0")] {
             let got = table().cost("m", tokens(input, output)).unwrap();
             assert_eq!(got.to_string(), cost, "{input} in, {output} out");
         }
-        let cached = Tokens {
-            cache_read: 9,
-            ..Tokens::ZERO
-        };
-        assert_eq!(
-            table().cost("m", cached),
-            Some(Cost(0)),
-            "an explicit zero is a price"
-        );
-        let audio = Tokens {
-            audio: 9,
-            ..Tokens::ZERO
-        };
+        let cached = Tokens { cache_read: 9, ..Tokens::ZERO };
+        assert_eq!(table().cost("m", cached), Some(Cost(0)), "an explicit zero is a price");
+        let audio = Tokens { audio: 9, ..Tokens::ZERO };
         assert_eq!(table().cost("m", audio), None);
         assert_eq!(table().explain("m", audio).missing, ["audio of m"]);
         assert_eq!(table().explain("x", audio).missing, ["model x"]);
@@ -195,10 +181,7 @@ mod tests {
         // 0.0000005 per million is 5e-13 a token: half of the 1e-12 step.
         entry.per_million[Pool::Input.index()] = Some("0.0000005".parse().unwrap());
         for (input, steps) in [(1, 0), (2, 1), (3, 2), (5, 2)] {
-            let tokens = Tokens {
-                input,
-                ..Tokens::ZERO
-            };
+            let tokens = Tokens { input, ..Tokens::ZERO };
             assert_eq!(table.cost("m", tokens), Some(Cost(steps)), "{input} tokens");
         }
     }

@@ -58,13 +58,7 @@ pub(crate) fn price(rule: &Rule, place: usize, usage: &Usage<'_>) -> Result<Pric
         .filter(|micros| *micros <= i128::from(Credits::MAX_AMOUNT.micros()))
         .and_then(|micros| i64::try_from(micros).ok())
         .ok_or_else(|| overflow(rule, usage))?;
-    Ok(Priced {
-        credits: Credits::from_micros(micros),
-        exact,
-        rule: place,
-        minimum_applied,
-        maximum_applied,
-    })
+    Ok(Priced { credits: Credits::from_micros(micros), exact, rule: place, minimum_applied, maximum_applied })
 }
 
 /// The part of a quantity in each tier that it reaches, by the tier's place: what a graduated charge
@@ -75,15 +69,10 @@ pub(crate) fn portions(tiers: &[Tier], quantity: Quantity) -> impl Iterator<Item
         if quantity.micros() <= from {
             return None;
         }
-        let until = tier
-            .up_to
-            .map_or(quantity.micros(), |up_to| up_to.micros().min(quantity.micros()));
+        let until = tier.up_to.map_or(quantity.micros(), |up_to| up_to.micros().min(quantity.micros()));
         let part = until - from;
         from = until;
-        Some((
-            place,
-            Quantity::from_micros(part).expect("a part of a quantity is a quantity"),
-        ))
+        Some((place, Quantity::from_micros(part).expect("a part of a quantity is a quantity")))
     })
 }
 
@@ -92,9 +81,7 @@ pub(crate) fn reached(tiers: &[Tier], quantity: Quantity) -> Option<usize> {
     if quantity == Quantity::ZERO {
         return None;
     }
-    tiers
-        .iter()
-        .position(|tier| tier.up_to.is_none_or(|up_to| quantity <= up_to))
+    tiers.iter().position(|tier| tier.up_to.is_none_or(|up_to| quantity <= up_to))
 }
 
 fn exact(charge: &Charge, usage: &Usage<'_>) -> Result<Exact, Fault> {
@@ -108,9 +95,8 @@ fn exact(charge: &Charge, usage: &Usage<'_>) -> Result<Exact, Fault> {
 
 fn tiered(mode: TierMode, tiers: &[Tier], quantity: Quantity) -> Option<Exact> {
     match mode {
-        TierMode::Graduated => portions(tiers, quantity).try_fold(Exact::ZERO, |sum, (place, part)| {
-            sum.checked_add(in_tier(&tiers[place], part)?)
-        }),
+        TierMode::Graduated => portions(tiers, quantity)
+            .try_fold(Exact::ZERO, |sum, (place, part)| sum.checked_add(in_tier(&tiers[place], part)?)),
         TierMode::Volume => match reached(tiers, quantity) {
             Some(place) => in_tier(&tiers[place], quantity),
             None => Some(Exact::ZERO),
@@ -119,9 +105,7 @@ fn tiered(mode: TierMode, tiers: &[Tier], quantity: Quantity) -> Option<Exact> {
 }
 
 fn in_tier(tier: &Tier, quantity: Quantity) -> Option<Exact> {
-    tier.price
-        .for_quantity(quantity)?
-        .checked_add(Exact::from_credits(tier.flat_fee))
+    tier.price.for_quantity(quantity)?.checked_add(Exact::from_credits(tier.flat_fee))
 }
 
 fn by_tokens(per_1k: &TokenPrices, tokens: Tokens) -> Result<Exact, Fault> {
@@ -156,17 +140,11 @@ fn missing_pools(rule: &Rule, tokens: Tokens) -> String {
     let Charge::Tokens { per_1k } = &rule.charge else {
         return String::new();
     };
-    let pools: Vec<&str> = tokens
-        .used()
-        .filter(|(pool, _)| per_1k.of(*pool).is_none())
-        .map(|(pool, _)| pool.word())
-        .collect();
+    let pools: Vec<&str> =
+        tokens.used().filter(|(pool, _)| per_1k.of(*pool).is_none()).map(|(pool, _)| pool.word()).collect();
     format!("price of {} in rule {}", pools.join(", "), rule.id)
 }
 
 fn overflow(rule: &Rule, usage: &Usage<'_>) -> PriceError {
-    PriceError::Overflow {
-        event_type: usage.event_type.to_string(),
-        rule: rule.id.clone(),
-    }
+    PriceError::Overflow { event_type: usage.event_type.to_string(), rule: rule.id.clone() }
 }

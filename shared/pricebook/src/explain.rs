@@ -91,10 +91,7 @@ impl PriceBookVersion {
 }
 
 fn step(label: String, value: impl ToString) -> Step {
-    Step {
-        label,
-        value: value.to_string(),
-    }
+    Step { label, value: value.to_string() }
 }
 
 fn formula(charge: &Charge, usage: &Usage<'_>, exact: Exact) -> Vec<Step> {
@@ -115,10 +112,7 @@ fn formula(charge: &Charge, usage: &Usage<'_>, exact: Exact) -> Vec<Step> {
 fn by_tier(mode: TierMode, tiers: &[Tier], quantity: Quantity) -> Vec<Step> {
     let parts: Vec<(usize, Quantity)> = match mode {
         TierMode::Graduated => portions(tiers, quantity).collect(),
-        TierMode::Volume => reached(tiers, quantity)
-            .map(|place| (place, quantity))
-            .into_iter()
-            .collect(),
+        TierMode::Volume => reached(tiers, quantity).map(|place| (place, quantity)).into_iter().collect(),
     };
     let mut steps = Vec::new();
     for (place, part) in parts {

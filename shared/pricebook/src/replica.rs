@@ -99,14 +99,9 @@ impl Replica {
     /// occurred.
     pub fn deciding_version(&self, request: &PriceRequest<'_>) -> Result<&Arc<PriceBookVersion>, PriceError> {
         let event_type = request.usage.event_type;
-        let missing = |missing: String| PriceError::NoPrice {
-            event_type: event_type.to_string(),
-            missing,
-        };
+        let missing = |missing: String| PriceError::NoPrice { event_type: event_type.to_string(), missing };
         if !self.event_types.contains_key(event_type) {
-            return Err(PriceError::EventTypeUnknown {
-                event_type: event_type.to_string(),
-            });
+            return Err(PriceError::EventTypeUnknown { event_type: event_type.to_string() });
         }
         if let Some(id) = request.pinned {
             return self.version(id).ok_or_else(|| missing(format!("version {id}")));
@@ -142,9 +137,7 @@ impl Replica {
     /// The book's version in force at a time.
     #[must_use]
     pub fn in_force(&self, book: &str, at: Timestamp) -> Option<&Arc<PriceBookVersion>> {
-        last_begun(self.timelines.get(book)?, at, |version| {
-            version.header().effective_at
-        })
+        last_begun(self.timelines.get(book)?, at, |version| version.header().effective_at)
     }
 
     /// A published version.
@@ -156,9 +149,7 @@ impl Replica {
     /// The assignment of a unit in force at a time.
     #[must_use]
     pub fn assigned(&self, unit: &str, at: Timestamp) -> Option<&Assignment> {
-        last_begun(self.assignments.get(unit)?, at, |assignment| {
-            assignment.effective_at
-        })
+        last_begun(self.assignments.get(unit)?, at, |assignment| assignment.effective_at)
     }
 
     /// An event type.
@@ -207,8 +198,7 @@ impl Replica {
     pub fn put_cost_table(&mut self, table: Arc<CostTable>) {
         self.cost_tables.retain(|known| known.version != table.version);
         self.cost_tables.push(table);
-        self.cost_tables
-            .sort_by_key(|table| (table.effective_at, table.version));
+        self.cost_tables.sort_by_key(|table| (table.effective_at, table.version));
     }
 }
 
@@ -223,12 +213,7 @@ impl<'a> PriceRequest<'a> {
         occurred_at: Timestamp,
     ) -> Self {
         Self {
-            usage: Usage {
-                event_type,
-                dimensions,
-                quantity: Quantity::ONE,
-                tokens: Tokens::ZERO,
-            },
+            usage: Usage { event_type, dimensions, quantity: Quantity::ONE, tokens: Tokens::ZERO },
             customer_id: "",
             unit,
             occurred_at,

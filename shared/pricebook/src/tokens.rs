@@ -87,43 +87,20 @@ pub struct Tokens {
 
 impl Tokens {
     /// No tokens.
-    pub const ZERO: Tokens = Tokens {
-        input: 0,
-        cache_read: 0,
-        cache_write: 0,
-        output: 0,
-        reasoning: 0,
-        audio: 0,
-        images: 0,
-    };
+    pub const ZERO: Tokens =
+        Tokens { input: 0, cache_read: 0, cache_write: 0, output: 0, reasoning: 0, audio: 0, images: 0 };
 
     /// By [`Pool::index`].
     #[must_use]
     pub const fn to_array(self) -> [u64; 7] {
-        [
-            self.input,
-            self.cache_read,
-            self.cache_write,
-            self.output,
-            self.reasoning,
-            self.audio,
-            self.images,
-        ]
+        [self.input, self.cache_read, self.cache_write, self.output, self.reasoning, self.audio, self.images]
     }
 
     /// By [`Pool::index`].
     #[must_use]
     pub const fn from_array(by_pool: [u64; 7]) -> Self {
         let [input, cache_read, cache_write, output, reasoning, audio, images] = by_pool;
-        Self {
-            input,
-            cache_read,
-            cache_write,
-            output,
-            reasoning,
-            audio,
-            images,
-        }
+        Self { input, cache_read, cache_write, output, reasoning, audio, images }
     }
 
     /// Tokens in one pool.
@@ -134,10 +111,7 @@ impl Tokens {
 
     /// The pools that have tokens, in order.
     pub fn used(self) -> impl Iterator<Item = (Pool, u64)> {
-        Pool::ALL
-            .into_iter()
-            .map(move |pool| (pool, self.of(pool)))
-            .filter(|(_, count)| *count > 0)
+        Pool::ALL.into_iter().map(move |pool| (pool, self.of(pool))).filter(|(_, count)| *count > 0)
     }
 
     /// No pool has any.

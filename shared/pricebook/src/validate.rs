@@ -26,13 +26,7 @@ pub struct Finding {
 pub fn validate(rules: &[Rule], is_event_type: impl Fn(&str) -> bool) -> Vec<Finding> {
     let mut findings = Findings::default();
     if rules.is_empty() || rules.len() > RULES_PER_VERSION {
-        findings.add(
-            "rules",
-            format!(
-                "has {} rules; a version has 1 to {RULES_PER_VERSION}",
-                rules.len()
-            ),
-        );
+        findings.add("rules", format!("has {} rules; a version has 1 to {RULES_PER_VERSION}", rules.len()));
     }
     let mut ids: HashMap<&str, usize> = HashMap::new();
     for (place, rule) in rules.iter().enumerate() {
@@ -40,18 +34,10 @@ pub fn validate(rules: &[Rule], is_event_type: impl Fn(&str) -> bool) -> Vec<Fin
             findings.rule(place, "id", format!("is the id of rules[{first}] too"));
         }
         if !is_event_type(&rule.event_type) {
-            findings.rule(
-                place,
-                "event_type",
-                format!("{} is not declared", rule.event_type),
-            );
+            findings.rule(place, "event_type", format!("{} is not declared", rule.event_type));
         }
         if rule.dimensions.len() > DIMENSIONS_PER_RULE {
-            findings.rule(
-                place,
-                "dimensions",
-                format!("has more than {DIMENSIONS_PER_RULE} dimensions"),
-            );
+            findings.rule(place, "dimensions", format!("has more than {DIMENSIONS_PER_RULE} dimensions"));
         }
         check_bounds(place, rule, &mut findings);
         check_charge(place, &rule.charge, &mut findings);
@@ -66,10 +52,7 @@ struct Findings(Vec<Finding>);
 impl Findings {
     fn add(&mut self, field: &str, description: String) {
         if self.0.len() < FINDINGS_MAX {
-            self.0.push(Finding {
-                field: field.to_string(),
-                description,
-            });
+            self.0.push(Finding { field: field.to_string(), description });
         }
     }
 
@@ -88,32 +71,20 @@ fn check_amount(place: usize, field: &str, amount: Credits, findings: &mut Findi
 
 fn check_bounds(place: usize, rule: &Rule, findings: &mut Findings) {
     if !rule.step.is_positive() || rule.step > Credits::MAX_AMOUNT {
-        findings.rule(
-            place,
-            "rounding_step",
-            "is not above zero and at most 1e9 credits".to_string(),
-        );
+        findings.rule(place, "rounding_step", "is not above zero and at most 1e9 credits".to_string());
         return;
     }
     for (field, bound) in [("minimum", rule.minimum), ("maximum", rule.maximum)] {
         let Some(bound) = bound else { continue };
         check_amount(place, field, bound, findings);
         if bound.micros() % rule.step.micros() != 0 {
-            findings.rule(
-                place,
-                field,
-                format!("{bound} is not a multiple of the step {}", rule.step),
-            );
+            findings.rule(place, field, format!("{bound} is not a multiple of the step {}", rule.step));
         }
     }
     if let (Some(minimum), Some(maximum)) = (rule.minimum, rule.maximum)
         && maximum < minimum
     {
-        findings.rule(
-            place,
-            "maximum",
-            format!("{maximum} is below the minimum {minimum}"),
-        );
+        findings.rule(place, "maximum", format!("{maximum} is below the minimum {minimum}"));
     }
 }
 
@@ -142,35 +113,18 @@ fn check_tiers(place: usize, tiers: &[Tier], findings: &mut Findings) {
         let is_last = number + 1 == tiers.len();
         match tier.up_to {
             Some(up_to) if is_last => {
-                findings.rule(
-                    place,
-                    &field,
-                    format!("is {up_to} in the last tier, so more has no price"),
-                );
+                findings.rule(place, &field, format!("is {up_to} in the last tier, so more has no price"));
             }
             None if !is_last => {
-                findings.rule(
-                    place,
-                    &field,
-                    "is missing: only the last tier is unbounded".to_string(),
-                );
+                findings.rule(place, &field, "is missing: only the last tier is unbounded".to_string());
             }
             Some(up_to) if up_to <= from => {
-                findings.rule(
-                    place,
-                    &field,
-                    format!("{up_to} is not above {from}, where it begins"),
-                );
+                findings.rule(place, &field, format!("{up_to} is not above {from}, where it begins"));
             }
             Some(up_to) => from = up_to,
             None => {}
         }
-        check_amount(
-            place,
-            &format!("tiered.tiers[{number}].flat_fee"),
-            tier.flat_fee,
-            findings,
-        );
+        check_amount(place, &format!("tiered.tiers[{number}].flat_fee"), tier.flat_fee, findings);
     }
 }
 
@@ -237,9 +191,7 @@ fn crossing(rules: &[Rule], places: &[usize]) -> Vec<(usize, usize)> {
 }
 
 fn compatible(a: &Rule, b: &Rule) -> bool {
-    a.dimensions
-        .iter()
-        .all(|(name, value)| b.dimensions.get(name).is_none_or(|other| other == value))
+    a.dimensions.iter().all(|(name, value)| b.dimensions.get(name).is_none_or(|other| other == value))
 }
 
 /// A more specific rule matches whenever both do.

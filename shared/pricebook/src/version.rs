@@ -87,11 +87,7 @@ impl PriceBookVersion {
             .into_iter()
             .map(|(event_type, groups)| (event_type.to_string(), sorted(groups)))
             .collect();
-        Self {
-            header,
-            rules,
-            by_event_type,
-        }
+        Self { header, rules, by_event_type }
     }
 
     /// What it is called and when it counts.
@@ -108,25 +104,20 @@ impl PriceBookVersion {
 
     /// The price of a usage.
     pub fn price(&self, usage: &Usage<'_>) -> Result<Priced, PriceError> {
-        let place = self
-            .matching(usage.event_type, usage.dimensions)
-            .ok_or_else(|| PriceError::NoPrice {
-                event_type: usage.event_type.to_string(),
-                missing: format!(
-                    "a rule in version {} of price book {} that matches",
-                    self.header.number, self.header.book
-                ),
-            })?;
+        let place = self.matching(usage.event_type, usage.dimensions).ok_or_else(|| PriceError::NoPrice {
+            event_type: usage.event_type.to_string(),
+            missing: format!(
+                "a rule in version {} of price book {} that matches",
+                self.header.number, self.header.book
+            ),
+        })?;
         evaluate::price(&self.rules[place], place, usage)
     }
 
     /// The place of the most specific rule that matches.
     #[must_use]
     pub fn matching(&self, event_type: &str, dimensions: &BTreeMap<String, String>) -> Option<usize> {
-        self.by_event_type
-            .get(event_type)?
-            .iter()
-            .find_map(|group| group.find(dimensions))
+        self.by_event_type.get(event_type)?.iter().find_map(|group| group.find(dimensions))
     }
 }
 
@@ -148,10 +139,7 @@ fn sorted(groups: ByNames) -> Vec<Group> {
     let mut groups: Vec<Group> = groups
         .into_iter()
         .map(|(keys, mut entries)| {
-            assert!(
-                keys.len() <= DIMENSIONS_PER_RULE,
-                "validated rules have at most eight dimensions"
-            );
+            assert!(keys.len() <= DIMENSIONS_PER_RULE, "validated rules have at most eight dimensions");
             entries.sort();
             Group { keys, entries }
         })

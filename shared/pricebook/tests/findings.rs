@@ -6,13 +6,7 @@ use chit_pricebook::{Charge, Rule, Tier, TierMode, TokenPrices, UnitPrice, valid
 use chit_types::Credits;
 
 fn flat(id: &str) -> Rule {
-    Rule::new(
-        id,
-        "event",
-        Charge::Flat {
-            amount: Credits::whole(1),
-        },
-    )
+    Rule::new(id, "event", Charge::Flat { amount: Credits::whole(1) })
 }
 
 fn with(mut rule: Rule, dimensions: &[(&str, &str)]) -> Rule {
@@ -29,14 +23,7 @@ fn tiered(up_to: &[Option<&str>]) -> Rule {
         flat_fee: Credits::ZERO,
     };
     let tiers = up_to.iter().map(tier).collect();
-    Rule::new(
-        "t",
-        "event",
-        Charge::Tiered {
-            mode: TierMode::Volume,
-            tiers,
-        },
-    )
+    Rule::new("t", "event", Charge::Tiered { mode: TierMode::Volume, tiers })
 }
 
 fn check(rules: &[Rule], fields: &[&str]) {
@@ -49,55 +36,17 @@ fn check(rules: &[Rule], fields: &[&str]) {
 fn what_is_incomplete_or_out_of_range_is_found() {
     check(&[], &["rules"]);
     check(&[flat("a")], &[]);
-    check(
-        &[flat("a"), Rule::new("a", "other", flat("a").charge)],
-        &["rules[1].id", "rules[1].event_type"],
-    );
-    check(
-        &[Rule {
-            step: Credits::ZERO,
-            ..flat("a")
-        }],
-        &["rules[0].rounding_step"],
-    );
+    check(&[flat("a"), Rule::new("a", "other", flat("a").charge)], &["rules[1].id", "rules[1].event_type"]);
+    check(&[Rule { step: Credits::ZERO, ..flat("a") }], &["rules[0].rounding_step"]);
     let step = Credits::whole(2);
-    check(
-        &[Rule {
-            step,
-            minimum: Some(Credits::whole(3)),
-            ..flat("a")
-        }],
-        &["rules[0].minimum"],
-    );
-    check(
-        &[Rule {
-            step,
-            maximum: Some(Credits::whole(3)),
-            ..flat("a")
-        }],
-        &["rules[0].maximum"],
-    );
-    let crossed = Rule {
-        minimum: Some(Credits::whole(4)),
-        maximum: Some(Credits::whole(2)),
-        ..flat("a")
-    };
+    check(&[Rule { step, minimum: Some(Credits::whole(3)), ..flat("a") }], &["rules[0].minimum"]);
+    check(&[Rule { step, maximum: Some(Credits::whole(3)), ..flat("a") }], &["rules[0].maximum"]);
+    let crossed = Rule { minimum: Some(Credits::whole(4)), maximum: Some(Credits::whole(2)), ..flat("a") };
     check(&[crossed], &["rules[0].maximum"]);
-    check(
-        &[Rule {
-            minimum: Some(Credits::whole(-2)),
-            ..flat("a")
-        }],
-        &["rules[0].minimum"],
-    );
+    check(&[Rule { minimum: Some(Credits::whole(-2)), ..flat("a") }], &["rules[0].minimum"]);
     let amount = Credits::MAX_AMOUNT + Credits::from_micros(1);
-    check(
-        &[Rule::new("a", "event", Charge::Flat { amount })],
-        &["rules[0].flat.amount"],
-    );
-    let none = Charge::Tokens {
-        per_1k: TokenPrices::default(),
-    };
+    check(&[Rule::new("a", "event", Charge::Flat { amount })], &["rules[0].flat.amount"]);
+    let none = Charge::Tokens { per_1k: TokenPrices::default() };
     check(&[Rule::new("a", "event", none)], &["rules[0].tokens"]);
 }
 
@@ -120,34 +69,12 @@ fn rules_that_could_tie_are_refused_unless_a_third_decides() {
     let (model, plan) = (("model", "x"), ("plan", "pro"));
     check(&[flat("a"), flat("b")], &["rules[1].dimensions"]);
     check(&[flat("a"), with(flat("b"), &[model])], &[]);
-    check(
-        &[with(flat("a"), &[model]), with(flat("b"), &[("model", "y")])],
-        &[],
-    );
-    check(
-        &[with(flat("a"), &[model]), with(flat("b"), &[plan])],
-        &["rules[1].dimensions"],
-    );
-    check(
-        &[
-            with(flat("a"), &[model]),
-            with(flat("b"), &[plan]),
-            with(flat("c"), &[model, plan]),
-        ],
-        &[],
-    );
+    check(&[with(flat("a"), &[model]), with(flat("b"), &[("model", "y")])], &[]);
+    check(&[with(flat("a"), &[model]), with(flat("b"), &[plan])], &["rules[1].dimensions"]);
+    check(&[with(flat("a"), &[model]), with(flat("b"), &[plan]), with(flat("c"), &[model, plan])], &[]);
     let elsewhere = with(flat("c"), &[model, ("plan", "free")]);
-    check(
-        &[with(flat("a"), &[model]), with(flat("b"), &[plan]), elsewhere],
-        &["rules[1].dimensions"],
-    );
+    check(&[with(flat("a"), &[model]), with(flat("b"), &[plan]), elsewhere], &["rules[1].dimensions"]);
     let (seat, other) = (("seat", "1"), ("plan", "free"));
-    check(
-        &[with(flat("a"), &[model, plan]), with(flat("b"), &[other, seat])],
-        &[],
-    );
-    check(
-        &[with(flat("a"), &[model, plan]), with(flat("b"), &[plan, seat])],
-        &["rules[1].dimensions"],
-    );
+    check(&[with(flat("a"), &[model, plan]), with(flat("b"), &[other, seat])], &[]);
+    check(&[with(flat("a"), &[model, plan]), with(flat("b"), &[plan, seat])], &["rules[1].dimensions"]);
 }

@@ -30,11 +30,8 @@ fn every_example_costs_what_the_golden_file_says() {
 
 fn check(row: &BTreeMap<&str, &str>) {
     let example = row["example"];
-    let optional = |column: &str| {
-        Some(row[column])
-            .filter(|text| !text.is_empty())
-            .map(|text| text.parse().unwrap())
-    };
+    let optional =
+        |column: &str| Some(row[column]).filter(|text| !text.is_empty()).map(|text| text.parse().unwrap());
     let rule = Rule {
         minimum: optional("minimum"),
         maximum: optional("maximum"),
@@ -53,11 +50,7 @@ fn check(row: &BTreeMap<&str, &str>) {
     };
     let explanation = version.explain(&usage).unwrap();
     assert_eq!(explanation.exact.to_string(), row["exact"], "{example}");
-    assert_eq!(
-        explanation.credits,
-        row["credits"].parse::<Credits>().unwrap(),
-        "{example}"
-    );
+    assert_eq!(explanation.credits, row["credits"].parse::<Credits>().unwrap(), "{example}");
     let deciding = match (explanation.minimum_applied, explanation.maximum_applied) {
         (true, false) => "minimum",
         (false, true) => "maximum",
@@ -66,20 +59,12 @@ fn check(row: &BTreeMap<&str, &str>) {
     };
     assert_eq!(deciding, row["deciding"], "{example}");
     let last = explanation.steps.last().unwrap();
-    assert_eq!(
-        last.value,
-        row["credits"].parse::<Credits>().unwrap().to_string(),
-        "{example}"
-    );
+    assert_eq!(last.value, row["credits"].parse::<Credits>().unwrap().to_string(), "{example}");
 }
 
 fn header() -> VersionHeader {
     VersionHeader {
-        id: PublicId {
-            kind: IdKind::PriceVersion,
-            shard: Shard(0),
-            uuid: [1; 16],
-        },
+        id: PublicId { kind: IdKind::PriceVersion, shard: Shard(0), uuid: [1; 16] },
         book: "book".to_string(),
         number: 1,
         unit: "credits".to_string(),
@@ -91,20 +76,12 @@ fn header() -> VersionHeader {
 fn charge(text: &str) -> Charge {
     let (kind, rest) = text.split_once(' ').unwrap();
     match kind {
-        "flat" => Charge::Flat {
-            amount: rest.parse().unwrap(),
-        },
-        "per_unit" => Charge::PerUnit {
-            price: rest.parse().unwrap(),
-        },
-        "graduated" => Charge::Tiered {
-            mode: TierMode::Graduated,
-            tiers: rest.split(' ').map(tier).collect(),
-        },
-        "volume" => Charge::Tiered {
-            mode: TierMode::Volume,
-            tiers: rest.split(' ').map(tier).collect(),
-        },
+        "flat" => Charge::Flat { amount: rest.parse().unwrap() },
+        "per_unit" => Charge::PerUnit { price: rest.parse().unwrap() },
+        "graduated" => {
+            Charge::Tiered { mode: TierMode::Graduated, tiers: rest.split(' ').map(tier).collect() }
+        }
+        "volume" => Charge::Tiered { mode: TierMode::Volume, tiers: rest.split(' ').map(tier).collect() },
         "tokens" => Charge::Tokens {
             per_1k: pools(rest).fold(TokenPrices::default(), |prices, (pool, price)| {
                 prices.with(pool, price.parse::<UnitPrice>().unwrap())

@@ -16,11 +16,7 @@ const EXACT_PER_MICRO: i128 = 1_000_000_000_000;
 
 fn version(rules: Vec<Rule>) -> PriceBookVersion {
     let header = VersionHeader {
-        id: PublicId {
-            kind: IdKind::PriceVersion,
-            shard: Shard(0),
-            uuid: [1; 16],
-        },
+        id: PublicId { kind: IdKind::PriceVersion, shard: Shard(0), uuid: [1; 16] },
         book: "book".to_string(),
         number: 1,
         unit: "credits".to_string(),
@@ -31,12 +27,7 @@ fn version(rules: Vec<Rule>) -> PriceBookVersion {
 
 fn price(version: &PriceBookVersion, quantity: Quantity, tokens: Tokens) -> Result<Priced, PriceError> {
     let nothing = BTreeMap::new();
-    version.price(&Usage {
-        event_type: "event",
-        dimensions: &nothing,
-        quantity,
-        tokens,
-    })
+    version.price(&Usage { event_type: "event", dimensions: &nothing, quantity, tokens })
 }
 
 fn unit_price() -> impl Strategy<Value = UnitPrice> {
@@ -51,20 +42,12 @@ fn quantity() -> impl Strategy<Value = Quantity> {
 
 fn tiers() -> impl Strategy<Value = Vec<Tier>> {
     let edges = proptest::collection::btree_set(1..100_000_000_u64, 0..6);
-    (
-        edges,
-        proptest::collection::vec((unit_price(), 0..10_000_000_i64), 7),
-    )
-        .prop_map(|(edges, prices)| {
-            let up_to = edges.into_iter().map(Quantity::from_micros).chain([None]);
-            let priced = up_to.zip(prices);
-            let tier = |(up_to, (price, fee))| Tier {
-                up_to,
-                price,
-                flat_fee: Credits::from_micros(fee),
-            };
-            priced.map(tier).collect()
-        })
+    (edges, proptest::collection::vec((unit_price(), 0..10_000_000_i64), 7)).prop_map(|(edges, prices)| {
+        let up_to = edges.into_iter().map(Quantity::from_micros).chain([None]);
+        let priced = up_to.zip(prices);
+        let tier = |(up_to, (price, fee))| Tier { up_to, price, flat_fee: Credits::from_micros(fee) };
+        priced.map(tier).collect()
+    })
 }
 
 fn tokens() -> impl Strategy<Value = Tokens> {
@@ -73,42 +56,22 @@ fn tokens() -> impl Strategy<Value = Tokens> {
 
 fn charge() -> impl Strategy<Value = Charge> {
     prop_oneof![
-        (0..1_000_000_000_i64).prop_map(|micros| Charge::Flat {
-            amount: Credits::from_micros(micros)
-        }),
+        (0..1_000_000_000_i64).prop_map(|micros| Charge::Flat { amount: Credits::from_micros(micros) }),
         unit_price().prop_map(|price| Charge::PerUnit { price }),
-        tiers().prop_map(|tiers| Charge::Tiered {
-            mode: TierMode::Graduated,
-            tiers
-        }),
-        tiers().prop_map(|tiers| Charge::Tiered {
-            mode: TierMode::Volume,
-            tiers
-        }),
-        proptest::array::uniform7(unit_price()).prop_map(|prices| Charge::Tokens {
-            per_1k: TokenPrices::from_array(prices.map(Some))
-        }),
+        tiers().prop_map(|tiers| Charge::Tiered { mode: TierMode::Graduated, tiers }),
+        tiers().prop_map(|tiers| Charge::Tiered { mode: TierMode::Volume, tiers }),
+        proptest::array::uniform7(unit_price())
+            .prop_map(|prices| Charge::Tokens { per_1k: TokenPrices::from_array(prices.map(Some)) }),
     ]
 }
 
 fn rounding() -> impl Strategy<Value = Rounding> {
-    prop_oneof![
-        Just(Rounding::Up),
-        Just(Rounding::Down),
-        Just(Rounding::HalfUp),
-        Just(Rounding::HalfEven)
-    ]
+    prop_oneof![Just(Rounding::Up), Just(Rounding::Down), Just(Rounding::HalfUp), Just(Rounding::HalfEven)]
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
     let step = prop_oneof![Just(1_i64), Just(10_000), Just(500_000), Just(1_000_000), Just(7)];
-    (
-        charge(),
-        rounding(),
-        step,
-        proptest::option::of(0..50_i64),
-        proptest::option::of(50..10_000_i64),
-    )
+    (charge(), rounding(), step, proptest::option::of(0..50_i64), proptest::option::of(50..10_000_i64))
         .prop_map(|(charge, rounding, step, minimum, maximum)| Rule {
             rounding,
             step: Credits::from_micros(step),
@@ -268,15 +231,8 @@ proptest! {
 #[test]
 fn a_book_of_a_thousand_rules_is_not_walked() {
     let rule = |number: usize| {
-        let mut rule = Rule::new(
-            &number.to_string(),
-            "event",
-            Charge::Flat {
-                amount: Credits::whole(1),
-            },
-        );
-        rule.dimensions
-            .insert("model".to_string(), format!("model{number}"));
+        let mut rule = Rule::new(&number.to_string(), "event", Charge::Flat { amount: Credits::whole(1) });
+        rule.dimensions.insert("model".to_string(), format!("model{number}"));
         rule
     };
     let version = version((0..1_000).map(rule).collect());

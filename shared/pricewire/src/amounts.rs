@@ -71,19 +71,9 @@ pub fn tokens_from_proto(tokens: Option<&types::Tokens>, field: &str, violations
 /// Tokens as sent.
 #[must_use]
 pub fn tokens_to_proto(tokens: Tokens) -> types::Tokens {
-    let counts = tokens
-        .to_array()
-        .map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+    let counts = tokens.to_array().map(|count| i64::try_from(count).unwrap_or(i64::MAX));
     let [input, cache_read, cache_write, output, reasoning, audio, images] = counts;
-    types::Tokens {
-        input,
-        cache_read,
-        cache_write,
-        output,
-        reasoning,
-        audio,
-        images,
-    }
+    types::Tokens { input, cache_read, cache_write, output, reasoning, audio, images }
 }
 
 /// A number that may be left empty.
@@ -91,9 +81,7 @@ pub(crate) fn optional<T>(field: &str, text: &str, violations: &mut Violations) 
 where
     T: FromStr<Err = RangeError>,
 {
-    (!text.is_empty())
-        .then(|| read(violations, field, text.parse()))
-        .flatten()
+    (!text.is_empty()).then(|| read(violations, field, text.parse())).flatten()
 }
 
 /// The value, or a note of why there is none.
@@ -102,7 +90,5 @@ pub(crate) fn read<T, E: Display>(
     field: &str,
     result: Result<T, E>,
 ) -> Option<T> {
-    result
-        .map_err(|error| violations.field(field, error.to_string()))
-        .ok()
+    result.map_err(|error| violations.field(field, error.to_string())).ok()
 }

@@ -54,10 +54,7 @@ const fn charge_kind(kind: ChargeKind) -> proto::ChargeKind {
 }
 
 fn step(step: &Step) -> proto::PriceStep {
-    proto::PriceStep {
-        label: step.label.clone(),
-        value: step.value.clone(),
-    }
+    proto::PriceStep { label: step.label.clone(), value: step.value.clone() }
 }
 
 fn line(line: &CostLine) -> proto::ProviderCostLine {

@@ -52,10 +52,7 @@ pub fn apply(replica: &mut Replica, change: Change) -> Result<(), WireError> {
     if faults.is_empty() {
         return Ok(());
     }
-    Err(WireError {
-        resource,
-        faults: faults.join("; "),
-    })
+    Err(WireError { resource, faults: faults.join("; ") })
 }
 
 /// What a change replaces: a follower that keeps the newest change for each key keeps the whole replica.

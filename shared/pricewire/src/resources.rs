@@ -26,17 +26,8 @@ pub fn event_type_from_proto(event_type: proto::EventType) -> EventType {
 
 /// A book, what is counted in it left out.
 pub fn book_from_proto(book: proto::PriceBook, violations: &mut Violations) -> Option<Book> {
-    let id = read(
-        violations,
-        "price_book.id",
-        PublicId::parse(IdKind::PriceBook, &book.id),
-    )?;
-    Some(Book {
-        id,
-        name: book.name,
-        unit: book.unit,
-        description: book.description,
-    })
+    let id = read(violations, "price_book.id", PublicId::parse(IdKind::PriceBook, &book.id))?;
+    Some(Book { id, name: book.name, unit: book.unit, description: book.description })
 }
 
 /// A published version with its rules.
@@ -44,11 +35,7 @@ pub fn version_from_proto(
     version: &proto::PriceBookVersion,
     violations: &mut Violations,
 ) -> Option<Arc<PriceBookVersion>> {
-    let id = read(
-        violations,
-        "version.id",
-        PublicId::parse(IdKind::PriceVersion, &version.id),
-    );
+    let id = read(violations, "version.id", PublicId::parse(IdKind::PriceVersion, &version.id));
     let number = read(violations, "version.number", u32::try_from(version.number));
     let rules: Vec<_> = version
         .rules
@@ -71,11 +58,7 @@ pub fn version_from_proto(
 /// A unit's assignment to a book.
 pub fn assignment_from_proto(assignment: proto::Assignment, violations: &mut Violations) -> Assignment {
     Assignment {
-        effective_at: effective_at(
-            assignment.effective_at.as_ref(),
-            "assignment.effective_at",
-            violations,
-        ),
+        effective_at: effective_at(assignment.effective_at.as_ref(), "assignment.effective_at", violations),
         unit: assignment.unit,
         book: assignment.price_book,
     }
@@ -98,11 +81,7 @@ pub fn cost_table_from_proto(
     table: &proto::ProviderCostTable,
     violations: &mut Violations,
 ) -> Option<Arc<CostTable>> {
-    let version = read(
-        violations,
-        "provider_cost_table.version",
-        u32::try_from(table.version),
-    );
+    let version = read(violations, "provider_cost_table.version", u32::try_from(table.version));
     let models: BTreeMap<String, ModelCost> = table
         .costs
         .iter()
@@ -129,11 +108,7 @@ pub fn cost_table_to_proto(table: &CostTable) -> proto::ProviderCostTable {
         effective_at: Some(timestamp_to_proto(table.effective_at)),
         created_at: None,
         model_count: i32::try_from(table.models.len()).unwrap_or(i32::MAX),
-        costs: table
-            .models
-            .iter()
-            .map(|(model, cost)| model_cost_to_proto(model, cost))
-            .collect(),
+        costs: table.models.iter().map(|(model, cost)| model_cost_to_proto(model, cost)).collect(),
     }
 }
 
@@ -162,9 +137,7 @@ pub fn model_cost_from_proto(cost: &proto::ProviderCost, violations: &mut Violat
 /// What one model costs as sent.
 #[must_use]
 pub fn model_cost_to_proto(model: &str, cost: &ModelCost) -> proto::ProviderCost {
-    let text = cost
-        .per_million
-        .map(|price| price.map(|price| price.to_string()).unwrap_or_default());
+    let text = cost.per_million.map(|price| price.map(|price| price.to_string()).unwrap_or_default());
     let [input, cache_read, cache_write, output, reasoning, audio, images] = text;
     proto::ProviderCost {
         provider: cost.provider.clone(),
@@ -188,9 +161,7 @@ fn effective_at(
     field: &str,
     violations: &mut Violations,
 ) -> Timestamp {
-    violations
-        .optional_timestamp(field, time)
-        .unwrap_or(Timestamp::EPOCH)
+    violations.optional_timestamp(field, time).unwrap_or(Timestamp::EPOCH)
 }
 
 fn number(number: u32) -> i32 {

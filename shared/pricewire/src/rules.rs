@@ -14,11 +14,8 @@ pub fn rule_from_proto(rule: &proto::PriceRule, violations: &mut Violations) -> 
     check_name(&rule.event_type, "event_type", violations);
     check_dimensions(&rule.dimensions, DIMENSIONS_PER_RULE, "dimensions", violations);
     let bound = AmountRange::ZeroOrMore;
-    let step = violations.optional_credits(
-        "rounding_step",
-        rule.rounding_step.as_ref(),
-        AmountRange::AboveZero,
-    );
+    let step =
+        violations.optional_credits("rounding_step", rule.rounding_step.as_ref(), AmountRange::AboveZero);
     Rule {
         id: rule.id.clone(),
         event_type: rule.event_type.clone(),
@@ -71,9 +68,7 @@ fn charge_from_proto(charge: Option<&proto::price_rule::Charge>, violations: &mu
     match charge {
         None => {
             violations.field("charge", "is missing");
-            Charge::Flat {
-                amount: Credits::ZERO,
-            }
+            Charge::Flat { amount: Credits::ZERO }
         }
         Some(Sent::Flat(flat)) => Charge::Flat {
             amount: violations.credits("flat.amount", flat.amount.as_ref(), AmountRange::ZeroOrMore),
@@ -83,9 +78,7 @@ fn charge_from_proto(charge: Option<&proto::price_rule::Charge>, violations: &mu
                 violations.field("per_unit.price", "is missing; an explicit 0 is a price");
             }
             let price = optional("per_unit.price", &per_unit.price, violations);
-            Charge::PerUnit {
-                price: price.unwrap_or(UnitPrice::ZERO),
-            }
+            Charge::PerUnit { price: price.unwrap_or(UnitPrice::ZERO) }
         }
         Some(Sent::Tiered(tiered)) => violations.within("tiered", |within| tiered_from_proto(tiered, within)),
         Some(Sent::Tokens(tokens)) => Charge::Tokens {
@@ -143,12 +136,8 @@ fn token_prices_from_proto(charge: &proto::TokenCharge, violations: &mut Violati
 fn charge_to_proto(charge: &Charge) -> proto::price_rule::Charge {
     use proto::price_rule::Charge as Sent;
     match charge {
-        Charge::Flat { amount } => Sent::Flat(proto::FlatCharge {
-            amount: Some(credits_to_proto(*amount)),
-        }),
-        Charge::PerUnit { price } => Sent::PerUnit(proto::PerUnitCharge {
-            price: price.to_string(),
-        }),
+        Charge::Flat { amount } => Sent::Flat(proto::FlatCharge { amount: Some(credits_to_proto(*amount)) }),
+        Charge::PerUnit { price } => Sent::PerUnit(proto::PerUnitCharge { price: price.to_string() }),
         Charge::Tiered { mode, tiers } => Sent::Tiered(proto::TieredCharge {
             mode: match mode {
                 TierMode::Graduated => proto::TierMode::Graduated.into(),
@@ -158,9 +147,8 @@ fn charge_to_proto(charge: &Charge) -> proto::price_rule::Charge {
             scope: proto::TierScope::Event.into(),
         }),
         Charge::Tokens { per_1k } => {
-            let text = per_1k
-                .to_array()
-                .map(|price| price.map(|price| price.to_string()).unwrap_or_default());
+            let text =
+                per_1k.to_array().map(|price| price.map(|price| price.to_string()).unwrap_or_default());
             let [input, cache_read, cache_write, output, reasoning, audio, images] = text;
             Sent::Tokens(proto::TokenCharge {
                 input_per_1k: input,

@@ -24,60 +24,32 @@ fn rules() -> Vec<Rule> {
             price: "1e-12".parse().unwrap(),
             flat_fee: Credits::ZERO,
         },
-        Tier {
-            up_to: None,
-            price: "1e9".parse().unwrap(),
-            flat_fee: Credits::MAX_AMOUNT,
-        },
+        Tier { up_to: None, price: "1e9".parse().unwrap(), flat_fee: Credits::MAX_AMOUNT },
     ];
     let charges = [
-        Charge::Flat {
-            amount: Credits::ZERO,
-        },
-        Charge::PerUnit {
-            price: "0.25".parse().unwrap(),
-        },
-        Charge::Tiered {
-            mode: TierMode::Graduated,
-            tiers: tiers.clone(),
-        },
-        Charge::Tiered {
-            mode: TierMode::Volume,
-            tiers,
-        },
+        Charge::Flat { amount: Credits::ZERO },
+        Charge::PerUnit { price: "0.25".parse().unwrap() },
+        Charge::Tiered { mode: TierMode::Graduated, tiers: tiers.clone() },
+        Charge::Tiered { mode: TierMode::Volume, tiers },
         Charge::Tokens {
             per_1k: TokenPrices::default()
                 .with(Pool::Reasoning, "0".parse().unwrap())
                 .with(Pool::Images, "1.5".parse().unwrap()),
         },
     ];
-    let roundings = [
-        Rounding::Up,
-        Rounding::Down,
-        Rounding::HalfUp,
-        Rounding::HalfEven,
-        Rounding::Up,
-    ];
-    let rules = charges
-        .into_iter()
-        .zip(roundings)
-        .enumerate()
-        .map(|(number, (charge, rounding))| Rule {
-            rounding,
-            minimum: (number % 2 == 0).then_some(Credits::from_micros(1)),
-            maximum: (number % 2 == 1).then_some(Credits::whole(9)),
-            dimensions: [("model".to_string(), number.to_string())].into(),
-            ..Rule::new(&format!("r{number}"), "event", charge)
-        });
+    let roundings = [Rounding::Up, Rounding::Down, Rounding::HalfUp, Rounding::HalfEven, Rounding::Up];
+    let rules = charges.into_iter().zip(roundings).enumerate().map(|(number, (charge, rounding))| Rule {
+        rounding,
+        minimum: (number % 2 == 0).then_some(Credits::from_micros(1)),
+        maximum: (number % 2 == 1).then_some(Credits::whole(9)),
+        dimensions: [("model".to_string(), number.to_string())].into(),
+        ..Rule::new(&format!("r{number}"), "event", charge)
+    });
     rules.collect()
 }
 
 fn published() -> proto::PriceBookVersion {
-    let id = PublicId {
-        kind: IdKind::PriceVersion,
-        shard: Shard(0),
-        uuid: [3; 16],
-    };
+    let id = PublicId { kind: IdKind::PriceVersion, shard: Shard(0), uuid: [3; 16] };
     proto::PriceBookVersion {
         id: id.to_string(),
         price_book: "book".to_string(),
@@ -107,11 +79,7 @@ fn a_version_comes_back_as_it_was() {
     assert_eq!(
         version.header(),
         &VersionHeader {
-            id: PublicId {
-                kind: IdKind::PriceVersion,
-                shard: Shard(0),
-                uuid: [3; 16]
-            },
+            id: PublicId { kind: IdKind::PriceVersion, shard: Shard(0), uuid: [3; 16] },
             book: "book".to_string(),
             number: 2,
             unit: "credits".to_string(),
@@ -122,11 +90,7 @@ fn a_version_comes_back_as_it_was() {
 
 #[test]
 fn a_cost_table_and_tokens_come_back_as_they_were() {
-    let mut model = ModelCost {
-        provider: "p".to_string(),
-        max_output_tokens: 9,
-        ..Default::default()
-    };
+    let mut model = ModelCost { provider: "p".to_string(), max_output_tokens: 9, ..Default::default() };
     model.per_million[Pool::Input.index()] = Some("1.3e-4".parse().unwrap());
     model.per_million[Pool::Output.index()] = Some("0".parse().unwrap());
     let table = CostTable {
@@ -136,15 +100,9 @@ fn a_cost_table_and_tokens_come_back_as_they_were() {
         models: [("m".to_string(), model)].into(),
     };
     let mut violations = Violations::new();
-    assert_eq!(
-        *cost_table_from_proto(&cost_table_to_proto(&table), &mut violations).unwrap(),
-        table
-    );
+    assert_eq!(*cost_table_from_proto(&cost_table_to_proto(&table), &mut violations).unwrap(), table);
     let tokens = Tokens::from_array([1, 2, 3, 4, 5, 6, 7]);
-    assert_eq!(
-        tokens_from_proto(Some(&tokens_to_proto(tokens)), "tokens", &mut violations),
-        tokens
-    );
+    assert_eq!(tokens_from_proto(Some(&tokens_to_proto(tokens)), "tokens", &mut violations), tokens);
     assert!(violations.is_empty());
 }
 
@@ -160,8 +118,5 @@ fn a_change_that_cannot_be_read_is_an_error_and_changes_nothing() {
     assert!(replica.in_force("book", Timestamp::MAX).is_none());
     apply(&mut replica, Change::Version(published())).unwrap();
     apply(&mut replica, Change::Version(published())).unwrap();
-    assert_eq!(
-        replica.in_force("book", Timestamp::MAX).unwrap().header().number,
-        2
-    );
+    assert_eq!(replica.in_force("book", Timestamp::MAX).unwrap().header().number, 2);
 }

@@ -45,12 +45,9 @@ impl Caller {
         if self.scopes.grants(scope) {
             return Ok(());
         }
-        Err(refuse(
-            ErrorReason::ScopeMissing,
-            format!("this call needs the scope {scope}"),
-        )
-        .fact("scope", scope)
-        .into())
+        Err(refuse(ErrorReason::ScopeMissing, format!("this call needs the scope {scope}"))
+            .fact("scope", scope)
+            .into())
     }
 }
 

@@ -79,19 +79,13 @@ pub fn money_from_proto(money: &google::Money) -> Option<Money> {
         return None;
     }
     let nanos = money.units.checked_mul(NANOS_PER_UNIT)?.checked_add(nanos)?;
-    Some(Money {
-        currency: money.currency_code.clone(),
-        nanos,
-    })
+    Some(Money { currency: money.currency_code.clone(), nanos })
 }
 
 /// To the public cost.
 #[must_use]
 pub fn cost_to_proto(currency: &str, cost: Cost) -> types::Cost {
-    types::Cost {
-        currency_code: currency.to_string(),
-        amount: cost.to_string(),
-    }
+    types::Cost { currency_code: currency.to_string(), amount: cost.to_string() }
 }
 
 /// From the public cost: its currency and amount; `None` where the currency is not three capital
@@ -129,24 +123,15 @@ mod tests {
         }
         for micros in [0, 1, 1_700_000_000_000_001] {
             let timestamp = Timestamp::from_micros(micros);
-            assert_eq!(
-                timestamp_from_proto(&timestamp_to_proto(timestamp)),
-                Some(timestamp)
-            );
+            assert_eq!(timestamp_from_proto(&timestamp_to_proto(timestamp)), Some(timestamp));
         }
         for nanos in [0, 1, -1, 1_999_999_999, -1_999_999_999, i64::MAX] {
-            let money = Money {
-                currency: "EUR".to_string(),
-                nanos,
-            };
+            let money = Money { currency: "EUR".to_string(), nanos };
             assert_eq!(money_from_proto(&money_to_proto(&money)), Some(money));
         }
         let cost = Cost(1_234_000_000);
         assert_eq!(cost_to_proto("USD", cost).amount, "0.001234");
-        assert_eq!(
-            cost_from_proto(&cost_to_proto("USD", cost)),
-            Some(("USD".to_string(), cost))
-        );
+        assert_eq!(cost_from_proto(&cost_to_proto("USD", cost)), Some(("USD".to_string(), cost)));
         let duration = Duration::new(90, 5);
         assert_eq!(duration_from_proto(&duration_to_proto(duration)), Some(duration));
         for origin in Origin::ALL {
@@ -173,17 +158,11 @@ mod tests {
             assert_eq!(money_from_proto(&bad), None, "{bad:?}");
         }
         for amount in ["-0.1", "x", "", "0.0000000000001"] {
-            let cost = types::Cost {
-                currency_code: "USD".to_string(),
-                amount: amount.to_string(),
-            };
+            let cost = types::Cost { currency_code: "USD".to_string(), amount: amount.to_string() };
             assert_eq!(cost_from_proto(&cost), None, "{amount}");
         }
         for (seconds, nanos) in [(-1, 0), (0, -1), (0, 1_000_000_000)] {
-            assert_eq!(
-                duration_from_proto(&prost_types::Duration { seconds, nanos }),
-                None
-            );
+            assert_eq!(duration_from_proto(&prost_types::Duration { seconds, nanos }), None);
         }
     }
 }

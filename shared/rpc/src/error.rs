@@ -95,12 +95,9 @@ impl From<RpcError> for Status {
 pub fn internal(fault: impl Display) -> Status {
     let trace = next_trace();
     tracing::error!(%trace, "{fault}");
-    refuse(
-        ErrorReason::Internal,
-        "a fault of ours; quote the trace when you report it",
-    )
-    .fact("trace", trace)
-    .status()
+    refuse(ErrorReason::Internal, "a fault of ours; quote the trace when you report it")
+        .fact("trace", trace)
+        .status()
 }
 
 /// Unique enough to find one log line: random per process, then counted.
@@ -114,11 +111,7 @@ fn next_trace() -> String {
 #[must_use]
 pub fn status_to_proto(status: &Status) -> rpc::Status {
     let details = rpc::Status::decode(status.details()).map_or_else(|_| Vec::new(), |sent| sent.details);
-    rpc::Status {
-        code: status.code() as i32,
-        message: status.message().to_string(),
-        details,
-    }
+    rpc::Status { code: status.code() as i32, message: status.message().to_string(), details }
 }
 
 /// The gRPC code of a reason, as its comment in `type.proto` says (a test compares the two). Most
@@ -155,10 +148,7 @@ mod tests {
     /// The word before the colon in each reason's comment, by the reason's name.
     fn codes_in_the_contract() -> Vec<(String, String)> {
         let proto = include_str!("../../../proto/chit/type/v1/type.proto");
-        let body = proto
-            .split("enum ErrorReason {")
-            .nth(1)
-            .expect("the enum is there");
+        let body = proto.split("enum ErrorReason {").nth(1).expect("the enum is there");
         let body = body.split("\n}").next().expect("it ends");
         let mut found = Vec::new();
         let mut code = None;

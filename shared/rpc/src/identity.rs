@@ -47,12 +47,7 @@ fn believe(headers: &HeaderMap) -> Result<Caller, Status> {
         let message = format!("{ORIGIN_HEADER} is not one of client, metering, payments and system");
         return Err(refuse(ErrorReason::Unauthenticated, message).into());
     };
-    Ok(Caller {
-        tenant: Arc::from(tenant),
-        principal: Arc::from("loopback"),
-        scopes: Scopes::All,
-        origin,
-    })
+    Ok(Caller { tenant: Arc::from(tenant), principal: Arc::from("loopback"), scopes: Scopes::All, origin })
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Status> {
@@ -93,10 +88,7 @@ mod tests {
     fn loopback_callers_are_believed_within_the_limits() {
         let longest = "a".repeat(128);
         check(&[], Some(("dev", Origin::Client)));
-        check(
-            &[(TENANT_HEADER, "acme.eu_1-x")],
-            Some(("acme.eu_1-x", Origin::Client)),
-        );
+        check(&[(TENANT_HEADER, "acme.eu_1-x")], Some(("acme.eu_1-x", Origin::Client)));
         check(&[(TENANT_HEADER, &longest)], Some((&longest, Origin::Client)));
         check(&[(TENANT_HEADER, &"a".repeat(129))], None);
         check(&[(TENANT_HEADER, "")], None);

@@ -47,10 +47,7 @@ impl EdgeLayer {
             return Ok(());
         };
         if self.drain.is_draining() {
-            let error = refuse(
-                ErrorReason::Draining,
-                "the server is stopping; repeat the call elsewhere",
-            );
+            let error = refuse(ErrorReason::Draining, "the server is stopping; repeat the call elsewhere");
             return Err(error.retry_after(DRAINING_RETRY).into());
         }
         let caller = self.identity.caller(request.headers())?;
@@ -68,10 +65,7 @@ impl<S> Layer<S> for EdgeLayer {
     type Service = Edge<S>;
 
     fn layer(&self, inner: S) -> Edge<S> {
-        Edge {
-            layer: self.clone(),
-            inner,
-        }
+        Edge { layer: self.clone(), inner }
     }
 }
 

@@ -26,13 +26,8 @@ pub struct CallAs {
 impl CallAs {
     /// Calls for `tenant` as `origin`. Fails only where the tenant is not a tenant's name.
     pub fn new(tenant: &str, origin: Origin) -> Result<Self, Status> {
-        let ascii = tenant
-            .parse()
-            .map_err(|_| internal("a tenant's name is not ASCII"))?;
-        Ok(Self {
-            tenant: ascii,
-            origin: AsciiMetadataValue::from_static(origin.word()),
-        })
+        let ascii = tenant.parse().map_err(|_| internal("a tenant's name is not ASCII"))?;
+        Ok(Self { tenant: ascii, origin: AsciiMetadataValue::from_static(origin.word()) })
     }
 
     fn write(&self, metadata: &mut MetadataMap) {

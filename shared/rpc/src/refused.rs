@@ -39,8 +39,7 @@ impl Refused {
             info.and_then(|info| ErrorReason::from_str_name(&format!("{REASON_PREFIX}{}", info.reason)));
         let violations = details.bad_request().map_or_else(Vec::new, |bad| {
             let sent = bad.field_violations.iter();
-            sent.map(|violation| Violation::new(&violation.field, &violation.description))
-                .collect()
+            sent.map(|violation| Violation::new(&violation.field, &violation.description)).collect()
         });
         Refused {
             code: status.code(),
@@ -95,10 +94,7 @@ mod tests {
     #[test]
     fn errors_of_others_have_no_reason_of_ours() {
         let refused = Refused::of(&Status::unavailable("connection refused"));
-        assert_eq!(
-            (refused.code, refused.reason),
-            (Code::Unavailable, ErrorReason::Unspecified)
-        );
+        assert_eq!((refused.code, refused.reason), (Code::Unavailable, ErrorReason::Unspecified));
         assert!(refused.facts.is_empty());
     }
 }

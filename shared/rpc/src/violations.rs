@@ -24,10 +24,7 @@ pub struct Violation {
 impl Violation {
     /// `field` breaks the contract as `description` says.
     pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            description: description.into(),
-        }
+        Self { field: field.into(), description: description.into() }
     }
 }
 
@@ -75,10 +72,7 @@ impl Violations {
     /// Notes a fault.
     pub fn field(&mut self, field: &str, description: impl Into<String>) {
         let description = description.into();
-        self.found.push(Violation {
-            field: format!("{}{field}", self.path),
-            description,
-        });
+        self.found.push(Violation { field: format!("{}{field}", self.path), description });
     }
 
     /// Looks into a nested message: faults that `read` notes are told under `path` and a dot.
@@ -121,8 +115,7 @@ impl Violations {
         if amount.is_none() {
             self.field(field, "is missing");
         }
-        self.optional_credits(field, amount, range)
-            .unwrap_or(Credits::ZERO)
+        self.optional_credits(field, amount, range).unwrap_or(Credits::ZERO)
     }
 
     /// An amount that may be left out.
@@ -151,8 +144,7 @@ impl Violations {
         if timestamp.is_none() {
             self.field(field, "is missing");
         }
-        self.optional_timestamp(field, timestamp)
-            .unwrap_or(Timestamp::EPOCH)
+        self.optional_timestamp(field, timestamp).unwrap_or(Timestamp::EPOCH)
     }
 
     /// An instant that may be left out.
@@ -197,16 +189,9 @@ impl Violations {
 
     /// A required decimal of at most `scale` decimals.
     pub fn decimal(&mut self, field: &str, text: &str, scale: u8) -> Decimal {
-        let read = text
-            .parse::<Decimal>()
-            .ok()
-            .filter(|decimal| decimal.scale() <= scale);
-        self.some_or(
-            field,
-            read,
-            format!("is not a decimal of at most {scale} decimals"),
-        )
-        .unwrap_or(Decimal::ZERO)
+        let read = text.parse::<Decimal>().ok().filter(|decimal| decimal.scale() <= scale);
+        self.some_or(field, read, format!("is not a decimal of at most {scale} decimals"))
+            .unwrap_or(Decimal::ZERO)
     }
 
     /// A decimal that may be left empty.
@@ -217,8 +202,7 @@ impl Violations {
     /// An enum by its number. Numbers that this build does not know are refused; zero is the default.
     pub fn enumeration<E: TryFrom<i32> + Default>(&mut self, field: &str, number: i32) -> E {
         let read = E::try_from(number).ok();
-        self.some_or(field, read, format!("has no value {number}"))
-            .unwrap_or_default()
+        self.some_or(field, read, format!("has no value {number}")).unwrap_or_default()
     }
 
     /// An enum that must be given: zero is refused too.

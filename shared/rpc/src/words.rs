@@ -30,10 +30,7 @@ impl Violations {
     /// A text of at most `limit` bytes.
     pub fn at_most(&mut self, field: &str, text: &str, limit: usize) {
         if text.len() > limit {
-            self.field(
-                field,
-                format!("has {} bytes; at most {limit} are taken", text.len()),
-            );
+            self.field(field, format!("has {} bytes; at most {limit} are taken", text.len()));
         }
         // PostgreSQL stores no such text; SQLite would, and the two must agree.
         if text.contains('\0') {

@@ -50,10 +50,7 @@ pub fn in_process_channel(routes: Routes, identity: Identity) -> Channel {
 #[must_use]
 pub fn lazy_loopback_channel(address: SocketAddr) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a socket address makes a URI");
-    windows(endpoint)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .connect_lazy()
+    windows(endpoint).connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect_lazy()
 }
 
 fn windows(endpoint: Endpoint) -> Endpoint {

@@ -33,17 +33,10 @@ impl Health {
     /// Call `not_serving` next: everything is NOT_SERVING until it was asked.
     pub(crate) fn new(services: &[Service]) -> Self {
         let watched = services.iter().map(|service| Watched {
-            names: [service.name]
-                .iter()
-                .chain(&service.grpc_names)
-                .copied()
-                .collect(),
+            names: [service.name].iter().chain(&service.grpc_names).copied().collect(),
             readiness: service.readiness.clone(),
         });
-        Self {
-            reporter: HealthReporter::new(),
-            watched: Arc::new(watched.collect()),
-        }
+        Self { reporter: HealthReporter::new(), watched: Arc::new(watched.collect()) }
     }
 
     /// Asks each service until `shutdown`.
@@ -83,11 +76,7 @@ impl Health {
     }
 
     async fn tell(&self, names: &[&'static str], serving: bool) {
-        let status = if serving {
-            ServingStatus::Serving
-        } else {
-            ServingStatus::NotServing
-        };
+        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
         for name in names {
             self.reporter.set_service_status(name, status).await;
         }

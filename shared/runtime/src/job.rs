@@ -112,18 +112,13 @@ impl Job {
     async fn round(&mut self, shutdown: &Shutdown) -> Result<Next, String> {
         // Made inside the guarded future, so that a panic before the first await is caught too.
         let guarded = AssertUnwindSafe(async { (self.round)(shutdown.clone()).await });
-        guarded
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| Err("it panicked".to_string()))
+        guarded.catch_unwind().await.unwrap_or_else(|_| Err("it panicked".to_string()))
     }
 }
 
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Job")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Job").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -180,10 +175,7 @@ mod tests {
         assert_eq!(backoff(u32::MAX), BACKOFF_MAX);
         for _ in 0..100 {
             let pause = jittered(Duration::from_secs(8));
-            assert!(
-                pause >= Duration::from_secs(7) && pause <= Duration::from_secs(9),
-                "{pause:?}"
-            );
+            assert!(pause >= Duration::from_secs(7) && pause <= Duration::from_secs(9), "{pause:?}");
         }
         assert_eq!(jittered(Duration::ZERO), Duration::ZERO);
     }

@@ -25,9 +25,7 @@ pub enum LoggingError {
 /// Sets up this process's logs. `filter` is written as `RUST_LOG` would be, such as `info,sqlx=warn`.
 pub fn init_logging(filter: &str, format: LogFormat) -> Result<(), LoggingError> {
     let filter = EnvFilter::builder().parse(filter)?;
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
         LogFormat::Pretty => logs.with_target(false).try_init(),

@@ -111,16 +111,7 @@ pub async fn serve(
             return Err(RuntimeError::Ended(ended.ok().and_then(Result::err)));
         }
     }
-    let running = Running {
-        health,
-        end_polling,
-        polling,
-        drain,
-        go_away,
-        connections,
-        hooks,
-        jobs,
-    };
+    let running = Running { health, end_polling, polling, drain, go_away, connections, hooks, jobs };
     stop(running, &options).await;
     Ok(())
 }
@@ -169,10 +160,7 @@ fn check_address(listener: &TcpListener, identity: &Identity) -> Result<(), Runt
 
 fn check_names(services: &[Service]) -> Result<(), RuntimeError> {
     let mut names = BTreeSet::new();
-    let jobs = services
-        .iter()
-        .flat_map(|service| &service.jobs)
-        .map(|job| job.name);
+    let jobs = services.iter().flat_map(|service| &service.jobs).map(|job| job.name);
     let mounted = services.iter().flat_map(|service| &service.grpc_names).copied();
     for name in jobs.chain(mounted) {
         if !names.insert(name) {

@@ -35,10 +35,7 @@ pub(crate) async fn stop(mut running: Running, options: &ServeOptions) {
     let limit = Instant::now() + options.drain_limit;
     tracing::info!("stopping");
     running.end_polling.cancel();
-    note(
-        "readiness checks",
-        timeout_at(limit, running.polling).await.is_ok(),
-    );
+    note("readiness checks", timeout_at(limit, running.polling).await.is_ok());
     running.health.not_serving().await;
     let _limited = timeout_at(limit, tokio::time::sleep(options.readiness_pause)).await;
 
@@ -46,10 +43,7 @@ pub(crate) async fn stop(mut running: Running, options: &ServeOptions) {
     running.health.end_watches().await;
     running.go_away.cancel();
     let reserved: Duration = options.drain_limit / RESERVED_PART;
-    note(
-        "connections",
-        timeout_at(limit - reserved, running.connections).await.is_ok(),
-    );
+    note("connections", timeout_at(limit - reserved, running.connections).await.is_ok());
 
     let hooks = join_all(running.hooks.into_iter().map(|hook| hook()));
     note("lanes", timeout_at(limit, hooks).await.is_ok());

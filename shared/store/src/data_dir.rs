@@ -18,18 +18,11 @@ impl DataDir {
     /// [`StoreError::DataDirInUse`] when another process has it, [`StoreError::DataDir`] when it cannot be had at all.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
-        let fault = |source| StoreError::DataDir {
-            path: path.clone(),
-            source,
-        };
+        let fault = |source| StoreError::DataDir { path: path.clone(), source };
         fs::create_dir_all(&path).map_err(fault)?;
         let mut options = File::options();
-        let lock = options
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.join("chit.lock"))
-            .map_err(fault)?;
+        let lock =
+            options.create(true).truncate(false).write(true).open(path.join("chit.lock")).map_err(fault)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path, _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::DataDirInUse { path }),

@@ -87,9 +87,8 @@ impl Database {
     /// When the file cannot be opened as a database.
     pub async fn sqlite(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let options = sqlite_options(path.as_ref());
-        let writer = sqlite_pool(1)
-            .connect_with(options.clone().pragma("cache_size", SQLITE_WRITER_CACHE))
-            .await?;
+        let writer =
+            sqlite_pool(1).connect_with(options.clone().pragma("cache_size", SQLITE_WRITER_CACHE)).await?;
         let reader = sqlite_pool(SQLITE_READERS)
             .connect_with(options.create_if_missing(false).read_only(true))
             .await?;
@@ -263,15 +262,12 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
 fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
     let options: PgConnectOptions = url.parse()?;
     // Sent with the start-up packet, so that they cost no round trip.
-    let options = options
-        .application_name("chit")
-        .statement_cache_capacity(STATEMENT_CACHE)
-        .options([
-            ("lock_timeout", LOCK_TIMEOUT),
-            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
-            ("tcp_keepalives_idle", TCP_KEEPALIVES_IDLE),
-            ("TimeZone", "UTC"),
-        ]);
+    let options = options.application_name("chit").statement_cache_capacity(STATEMENT_CACHE).options([
+        ("lock_timeout", LOCK_TIMEOUT),
+        ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+        ("tcp_keepalives_idle", TCP_KEEPALIVES_IDLE),
+        ("TimeZone", "UTC"),
+    ]);
     Ok(quiet(options))
 }
 

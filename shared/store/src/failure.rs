@@ -77,9 +77,7 @@ impl From<&StoreError> for Failure {
 const TRANSIENT: [&str; 5] = ["40001", "40P01", "55P03", "55006", "57014"];
 /// SQLSTATEs that end a session or make it useless: outcome unknown, shutdown of four kinds, a transaction that idled too
 /// long, a server that became a replica, a prepared statement the session does not have.
-const LOST: [&str; 8] = [
-    "40003", "57P01", "57P02", "57P03", "57P05", "25P03", "25006", "26000",
-];
+const LOST: [&str; 8] = ["40003", "57P01", "57P02", "57P03", "57P05", "25P03", "25006", "26000"];
 /// Classes that end a session: connection exceptions.
 const LOST_CLASS: &str = "08";
 /// Classes that pass: insufficient resources (connections, memory, disk), system errors (input, output).
@@ -93,11 +91,7 @@ fn of_postgres(error: &PgDatabaseError) -> Failure {
     if code.starts_with(CONSTRAINT_CLASS) {
         return Failure::Constraint(match (error.constraint(), code) {
             (None, NOT_NULL) => {
-                format!(
-                    "{}.{}",
-                    error.table().unwrap_or_default(),
-                    error.column().unwrap_or_default()
-                )
+                format!("{}.{}", error.table().unwrap_or_default(), error.column().unwrap_or_default())
             }
             (name, _) => name.unwrap_or_default().to_owned(),
         });
@@ -118,21 +112,12 @@ const SQLITE_TRANSIENT: [i32; 5] = [5, 6, 10, 13, 15];
 const SQLITE_CONSTRAINT: i32 = 19;
 
 fn of_sqlite(error: &dyn DatabaseError) -> Failure {
-    let extended: i32 = error
-        .code()
-        .and_then(|code| code.parse().ok())
-        .unwrap_or_default();
+    let extended: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or_default();
     let primary = extended & 0xff;
     if primary == SQLITE_CONSTRAINT {
         let message = error.message();
-        let name = message
-            .split_once("constraint failed: ")
-            .map_or(message, |(_, name)| name);
+        let name = message.split_once("constraint failed: ").map_or(message, |(_, name)| name);
         return Failure::Constraint(name.to_owned());
     }
-    if SQLITE_TRANSIENT.contains(&primary) {
-        Failure::Transient
-    } else {
-        Failure::Permanent
-    }
+    if SQLITE_TRANSIENT.contains(&primary) { Failure::Transient } else { Failure::Permanent }
 }

@@ -19,9 +19,7 @@ pub async fn installed_shard_count(database: &Database) -> Result<Option<ShardCo
         return Ok(None);
     }
     let value = read(connection, SHARD_COUNT).await?;
-    Ok(value
-        .and_then(|value| value.parse().ok())
-        .and_then(ShardCount::new))
+    Ok(value.and_then(|value| value.parse().ok()).and_then(ShardCount::new))
 }
 
 pub(crate) async fn read(connection: &impl ConnectionTrait, key: &str) -> Result<Option<String>, DbErr> {
@@ -31,11 +29,7 @@ pub(crate) async fn read(connection: &impl ConnectionTrait, key: &str) -> Result
         "SELECT value FROM installation WHERE key = $1",
         [key.into()],
     );
-    connection
-        .query_one_raw(statement)
-        .await?
-        .map(|row| row.try_get_by_index(0))
-        .transpose()
+    connection.query_one_raw(statement).await?.map(|row| row.try_get_by_index(0)).transpose()
 }
 
 /// Stores a choice the first time, and answers what is stored from then on.

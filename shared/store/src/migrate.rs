@@ -78,10 +78,7 @@ impl Migration {
     }
 
     fn checksum(&self, engine: Engine) -> String {
-        Sha256::digest(self.sql(engine))
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        Sha256::digest(self.sql(engine)).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -130,11 +127,7 @@ impl Migrations {
     /// [`StoreError::SchemaBehind`], [`StoreError::ShardCount`], or as [`schema_state`](Self::schema_state).
     pub async fn check_ready(&self, database: &Database, shards: ShardCount) -> Result<(), StoreError> {
         if let SchemaState::Behind { found, expected } = self.schema_state(database).await? {
-            return Err(StoreError::SchemaBehind {
-                service: self.service.to_owned(),
-                found,
-                expected,
-            });
+            return Err(StoreError::SchemaBehind { service: self.service.to_owned(), found, expected });
         }
         let stored = installation::read(database.reader(), installation::SHARD_COUNT).await?;
         check_shards(stored.as_deref().unwrap_or("no"), shards)
@@ -159,10 +152,7 @@ impl Migrations {
             SchemaState::Behind { found, .. } => found,
             state => {
                 transaction.commit().await?;
-                return Ok(Migrated {
-                    applied: Vec::new(),
-                    state,
-                });
+                return Ok(Migrated { applied: Vec::new(), state });
             }
         };
         let mut applied = Vec::new();
@@ -177,10 +167,7 @@ impl Migrations {
             applied.push(step.version);
         }
         transaction.commit().await?;
-        Ok(Migrated {
-            applied,
-            state: SchemaState::Current,
-        })
+        Ok(Migrated { applied, state: SchemaState::Current })
     }
 
     /// The state by the steps that were applied, each compared with ours.
@@ -193,17 +180,11 @@ impl Migrations {
         let highest = applied.last().map_or(0, |step| step.version);
         for (number, step) in (1..).zip(&applied) {
             if step.version != number {
-                return Err(StoreError::MissingStep {
-                    version: number,
-                    applied: highest,
-                });
+                return Err(StoreError::MissingStep { version: number, applied: highest });
             }
             let ours = self.steps.iter().find(|ours| ours.version == number);
             if ours.is_some_and(|ours| ours.checksum(engine) != step.checksum) {
-                return Err(StoreError::ChangedStep {
-                    version: number,
-                    name: step.name.clone(),
-                });
+                return Err(StoreError::ChangedStep { version: number, name: step.name.clone() });
             }
         }
         Ok(self.state_at(highest))
@@ -231,10 +212,7 @@ impl Migrations {
         if found == self.service {
             return Ok(());
         }
-        Err(StoreError::OtherService {
-            expected: self.service.to_owned(),
-            found: found.to_owned(),
-        })
+        Err(StoreError::OtherService { expected: self.service.to_owned(), found: found.to_owned() })
     }
 }
 
@@ -242,19 +220,13 @@ fn check_shards(stored: &str, asked: ShardCount) -> Result<(), StoreError> {
     if stored == asked.get().to_string() {
         return Ok(());
     }
-    Err(StoreError::ShardCount {
-        stored: stored.to_owned(),
-        asked: asked.get(),
-    })
+    Err(StoreError::ShardCount { stored: stored.to_owned(), asked: asked.get() })
 }
 
 /// Waits as long as another migration takes: the session's lock timeout is for rows, not for this.
 async fn take_lock(lock: &mut PgConnection) -> Result<(), StoreError> {
     lock.execute("SET lock_timeout = 0").await?;
-    sqlx::query("SELECT pg_advisory_lock($1)")
-        .bind(MIGRATION_LOCK)
-        .execute(lock)
-        .await?;
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(lock).await?;
     Ok(())
 }
 
@@ -267,11 +239,7 @@ async fn applied(connection: &impl ConnectionTrait) -> Result<Vec<Applied>, Stor
     let read = |row: sea_orm::QueryResult| {
         let version: i64 = row.try_get_by_index(0)?;
         let version = u32::try_from(version).unwrap_or(u32::MAX);
-        Ok(Applied {
-            version,
-            name: row.try_get_by_index(1)?,
-            checksum: row.try_get_by_index(2)?,
-        })
+        Ok(Applied { version, name: row.try_get_by_index(1)?, checksum: row.try_get_by_index(2)? })
     };
     rows.into_iter().map(read).collect()
 }
@@ -287,12 +255,7 @@ async fn apply(
     let record = Statement::from_sql_and_values(
         inner.get_database_backend(),
         "INSERT INTO schema_migration (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)",
-        [
-            i64::from(step.version).into(),
-            step.name.into(),
-            step.checksum(engine).into(),
-            now.micros().into(),
-        ],
+        [i64::from(step.version).into(), step.name.into(), step.checksum(engine).into(), now.micros().into()],
     );
     inner.execute_raw(record).await?;
     Ok(inner.commit().await?)

@@ -41,11 +41,7 @@ impl ValuesStatement {
     ) -> Result<u64, Error> {
         let mut changed = 0;
         for chunk in self.chunks(rows) {
-            changed += self
-                .query(chunk, &bind)
-                .execute(&mut *connection)
-                .await?
-                .rows_affected();
+            changed += self.query(chunk, &bind).execute(&mut *connection).await?.rows_affected();
         }
         Ok(changed)
     }

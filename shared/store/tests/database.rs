@@ -17,12 +17,7 @@ const LOCK_FOLDER: &str = "CHIT_STORE_TEST_LOCK_FOLDER";
 fn a_second_process_is_refused_until_the_first_dies_even_by_kill() {
     let folder = temp_data_dir();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "holds_the_lock_for_another_test",
-            "--nocapture",
-            "--ignored",
-        ])
+        .args(["--exact", "holds_the_lock_for_another_test", "--nocapture", "--ignored"])
         .env(LOCK_FOLDER, folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -56,42 +51,22 @@ async fn sqlite_is_durable_and_its_readers_cannot_write() {
     assert_eq!(database.engine(), Engine::Sqlite);
     database.ping().await.unwrap();
     let writer = database.sqlite_writer().unwrap();
-    for (pragma, expected) in [
-        ("synchronous", 2),
-        ("foreign_keys", 0),
-        ("wal_autocheckpoint", 16_384),
-    ] {
+    for (pragma, expected) in [("synchronous", 2), ("foreign_keys", 0), ("wal_autocheckpoint", 16_384)] {
         let found = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"))).fetch_one(writer);
         assert_eq!(found.await.ok(), Some(expected), "{pragma}");
     }
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
-        .fetch_one(writer)
-        .await
-        .unwrap();
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(writer).await.unwrap();
     assert_eq!(mode, "wal");
-    database
-        .writer()
-        .execute_unprepared("CREATE TABLE t (a int)")
-        .await
-        .unwrap();
+    database.writer().execute_unprepared("CREATE TABLE t (a int)").await.unwrap();
     let transaction = database.begin_write().await.unwrap();
-    transaction
-        .execute_unprepared("INSERT INTO t VALUES (1)")
-        .await
-        .unwrap();
+    transaction.execute_unprepared("INSERT INTO t VALUES (1)").await.unwrap();
     transaction.commit().await.unwrap();
     let reader = database.sqlite_reader().unwrap();
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM t")
-        .fetch_one(reader)
-        .await
-        .unwrap();
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM t").fetch_one(reader).await.unwrap();
     assert_eq!(count, 1);
     assert!(reader.execute("INSERT INTO t VALUES (2)").await.is_err());
     assert!(database.lane_connection().await.unwrap().is_none());
-    assert!(matches!(
-        Database::open("mysql://x", 1).await,
-        Err(StoreError::UnknownAddress)
-    ));
+    assert!(matches!(Database::open("mysql://x", 1).await, Err(StoreError::UnknownAddress)));
 }
 
 #[tokio::test]
@@ -109,11 +84,7 @@ async fn constraints_are_named_on_both_engines() {
             let error = database.writer().execute_unprepared(&sql).await.unwrap_err();
             assert_eq!(classify(&error), Failure::Constraint(name.to_owned()), "{values}");
         }
-        let error = database
-            .writer()
-            .execute_unprepared("SELECT nothing FROM nowhere")
-            .await
-            .unwrap_err();
+        let error = database.writer().execute_unprepared("SELECT nothing FROM nowhere").await.unwrap_err();
         assert_eq!(classify(&error), Failure::Permanent);
     }
 }
@@ -143,14 +114,9 @@ async fn postgres_sessions_carry_the_limits_that_free_a_frozen_pods_rows() {
         ("TimeZone", "UTC"),
     ] {
         let show = sqlx::query("SELECT current_setting($1)").bind(name);
-        assert_eq!(
-            show.fetch_one(&mut lane).await.unwrap().get::<String, _>(0),
-            expected
-        );
+        assert_eq!(show.fetch_one(&mut lane).await.unwrap().get::<String, _>(0), expected);
     }
-    lane.execute("CREATE TABLE t (a int); INSERT INTO t VALUES (1)")
-        .await
-        .unwrap();
+    lane.execute("CREATE TABLE t (a int); INSERT INTO t VALUES (1)").await.unwrap();
     lane.execute("BEGIN; UPDATE t SET a = 2").await.unwrap();
     let mut other = database.pg().unwrap().acquire().await.unwrap();
     other.execute("SET lock_timeout = '1ms'").await.unwrap();
@@ -178,11 +144,8 @@ async fn a_server_that_stops_is_a_lost_connection_and_the_pool_comes_back_with_i
 
 #[tokio::test]
 async fn a_values_statement_does_all_rows_whatever_their_number() {
-    const INSERT: ValuesStatement = ValuesStatement {
-        head: "INSERT INTO t (a, b) VALUES",
-        columns: 2,
-        tail: "ON CONFLICT DO NOTHING",
-    };
+    const INSERT: ValuesStatement =
+        ValuesStatement { head: "INSERT INTO t (a, b) VALUES", columns: 2, tail: "ON CONFLICT DO NOTHING" };
     const FIND: ValuesStatement = ValuesStatement {
         head: "WITH input (a, b) AS (VALUES",
         columns: 2,
@@ -190,26 +153,16 @@ async fn a_values_statement_does_all_rows_whatever_their_number() {
     };
     let folder = temp_data_dir();
     let database = Database::sqlite(folder.path().join("a.sqlite")).await.unwrap();
-    database
-        .writer()
-        .execute_unprepared("CREATE TABLE t (a integer PRIMARY KEY, b blob)")
-        .await
-        .unwrap();
+    database.writer().execute_unprepared("CREATE TABLE t (a integer PRIMARY KEY, b blob)").await.unwrap();
     let mut total = 0;
     for count in [0, 1, 2, 3, 511, 512, 513, 1_500] {
         let rows: Vec<(i64, [u8; 16])> = (total..total + count).map(|a| (a, [a as u8; 16])).collect();
         let mut transaction = begin_immediate(database.sqlite_writer().unwrap()).await.unwrap();
-        let insert = INSERT.execute(&mut transaction, &rows, |query, row| {
-            query.bind(row.0).bind(&row.1[..])
-        });
+        let insert = INSERT.execute(&mut transaction, &rows, |query, row| query.bind(row.0).bind(&row.1[..]));
         assert_eq!(insert.await.unwrap(), count as u64);
-        let again = INSERT.execute(&mut transaction, &rows, |query, row| {
-            query.bind(row.0).bind(&row.1[..])
-        });
+        let again = INSERT.execute(&mut transaction, &rows, |query, row| query.bind(row.0).bind(&row.1[..]));
         assert_eq!(again.await.unwrap(), 0);
-        let found = FIND.fetch(&mut transaction, &rows, |query, row| {
-            query.bind(row.0).bind(&row.1[..])
-        });
+        let found = FIND.fetch(&mut transaction, &rows, |query, row| query.bind(row.0).bind(&row.1[..]));
         assert_eq!(found.await.unwrap().len(), rows.len());
         transaction.commit().await.unwrap();
         total += count;

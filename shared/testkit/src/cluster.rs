@@ -101,15 +101,8 @@ impl Cluster {
         let flags = format!("-p {} -k {}", self.port, self.folder.display());
         let mut command = self.control();
         // The server inherits pg_ctl's output; a pipe would stay open as long as it lives.
-        command
-            .args(["-w", "-s", "-t", "60", "-o", &flags, "-l"])
-            .arg(&log)
-            .arg("start");
-        let status = command
-            .current_dir("/")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()?;
+        command.args(["-w", "-s", "-t", "60", "-o", &flags, "-l"]).arg(&log).arg("start");
+        let status = command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::null()).status()?;
         if status.success() {
             return Ok(());
         }
@@ -137,17 +130,7 @@ impl Cluster {
 
     fn initialise(&self, options: &PostgresOptions) -> Result<()> {
         let mut command = server::command(&self.programs, "initdb", self.as_root);
-        command.args([
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--no-sync",
-            "-D",
-        ]);
+        command.args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]);
         server::run(command.arg(self.data_folder()))?;
         let path = self.data_folder().join("postgresql.conf");
         let mut text = std::fs::read_to_string(&path)?;

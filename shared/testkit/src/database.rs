@@ -61,22 +61,12 @@ impl FreshDatabase {
     /// With what the server said.
     pub fn on(server: &str, name_hint: &str) -> Result<Self> {
         let plain = |letter: char| {
-            if letter.is_ascii_alphanumeric() {
-                letter.to_ascii_lowercase()
-            } else {
-                '_'
-            }
+            if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' }
         };
         let hint: String = name_hint.chars().take(40).map(plain).collect();
         let name = format!("{hint}_{:016x}", seed::random_number());
-        psql(
-            &format!("{server}/postgres"),
-            &format!("CREATE DATABASE \"{name}\""),
-        )?;
-        Ok(Self {
-            server: server.to_owned(),
-            name,
-        })
+        psql(&format!("{server}/postgres"), &format!("CREATE DATABASE \"{name}\""))?;
+        Ok(Self { server: server.to_owned(), name })
     }
 
     /// Its address.
@@ -105,16 +95,5 @@ impl Drop for FreshDatabase {
 /// One statement, errors fatal, rows only.
 pub(crate) fn psql(url: &str, sql: &str) -> Result<String> {
     let mut command = Command::new(server::programs()?.join("psql"));
-    server::run(command.args([
-        "-X",
-        "-q",
-        "-A",
-        "-t",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-d",
-        url,
-        "-c",
-        sql,
-    ]))
+    server::run(command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]))
 }

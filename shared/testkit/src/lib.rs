@@ -24,10 +24,7 @@ pub const SEED_VARIABLE: &str = "CHIT_TEST_SEED";
 /// When the system's folder for temporary files cannot be written.
 #[must_use]
 pub fn temp_data_dir() -> tempfile::TempDir {
-    tempfile::Builder::new()
-        .prefix("chit-data-")
-        .tempdir()
-        .expect("a temporary folder can be made")
+    tempfile::Builder::new().prefix("chit-data-").tempdir().expect("a temporary folder can be made")
 }
 
 /// A variable of the environment: the edge of a test is the process that runs it.

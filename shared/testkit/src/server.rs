@@ -53,15 +53,9 @@ pub fn command(programs: &Path, name: &str, as_root: bool) -> Command {
 /// Runs to the end; a failure shows what the program said.
 pub fn run(command: &mut Command) -> Result<String> {
     // A folder of root's is no place for another user to start in.
-    let output = command
-        .current_dir("/")
-        .output()
-        .with_context(|| format!("{command:?} did not start"))?;
+    let output = command.current_dir("/").output().with_context(|| format!("{command:?} did not start"))?;
     if !output.status.success() {
-        let (out, err) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         bail!("{command:?} failed: {out}{err}");
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())

@@ -20,12 +20,7 @@ fn every_test_has_a_database_of_its_own() {
     let (one, two) = (fresh_database("One test!"), fresh_database("One test!"));
     assert_ne!(one.url(), two.url());
     one.sql("CREATE TABLE t (a int)").unwrap();
-    assert_eq!(
-        two.sql("SELECT count(*) FROM pg_tables WHERE tablename = 't'")
-            .unwrap()
-            .trim(),
-        "0"
-    );
+    assert_eq!(two.sql("SELECT count(*) FROM pg_tables WHERE tablename = 't'").unwrap().trim(), "0");
 }
 
 #[test]
@@ -33,11 +28,7 @@ fn a_dropped_database_is_gone() {
     let (keeper, gone) = (fresh_database("keeper"), fresh_database("gone"));
     let name = gone.url().rsplit_once('/').unwrap().1.to_owned();
     drop(gone);
-    let count = keeper
-        .sql(&format!(
-            "SELECT count(*) FROM pg_database WHERE datname = '{name}'"
-        ))
-        .unwrap();
+    let count = keeper.sql(&format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'")).unwrap();
     assert_eq!(count.trim(), "0");
 }
 
@@ -50,14 +41,9 @@ fn what_was_committed_survives_an_immediate_stop_and_the_folder_goes_with_the_va
     };
     let cluster = Cluster::start_new(&options).unwrap();
     assert_eq!(cluster.sql("postgres", "SHOW fsync").unwrap().trim(), "on");
-    assert_eq!(
-        cluster.sql("postgres", "SHOW shared_buffers").unwrap().trim(),
-        "16MB"
-    );
+    assert_eq!(cluster.sql("postgres", "SHOW shared_buffers").unwrap().trim(), "16MB");
     let database = FreshDatabase::on(&cluster.server_url(), "crash").unwrap();
-    database
-        .sql("CREATE TABLE t (a int); INSERT INTO t VALUES (7)")
-        .unwrap();
+    database.sql("CREATE TABLE t (a int); INSERT INTO t VALUES (7)").unwrap();
     cluster.stop_immediate().unwrap();
     assert!(database.sql("SELECT a FROM t").is_err());
     cluster.start().unwrap();
@@ -79,9 +65,8 @@ fn a_process_that_is_killed_leaves_neither_server_nor_folder() {
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     assert_eq!(lines.next().unwrap().unwrap(), child.id().to_string());
     let url = lines.next().unwrap().unwrap();
-    let folder = Command::new("psql")
-        .args(["-Atd", &format!("{url}/postgres"), "-c", "SHOW data_directory"])
-        .output();
+    let folder =
+        Command::new("psql").args(["-Atd", &format!("{url}/postgres"), "-c", "SHOW data_directory"]).output();
     let folder = String::from_utf8(folder.unwrap().stdout).unwrap();
     let data = Path::new(folder.trim()).to_owned();
     assert!(data.exists(), "{data:?}");
@@ -89,9 +74,7 @@ fn a_process_that_is_killed_leaves_neither_server_nor_folder() {
     child.wait().unwrap();
     wait_until("cleaning up", || !data.parent().unwrap().exists());
     let port = url.rsplit_once(':').unwrap().1.parse().unwrap();
-    wait_until("the server's end", || {
-        std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
-    });
+    wait_until("the server's end", || std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
 #[test]

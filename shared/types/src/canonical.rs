@@ -40,27 +40,18 @@ impl Encoder {
     /// A top-level encoding: begins with the version byte.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            bytes: vec![VERSION],
-            last: 0,
-        }
+        Self { bytes: vec![VERSION], last: 0 }
     }
 
     /// A nested message: no version byte.
     #[must_use]
     pub fn nested() -> Self {
-        Self {
-            bytes: Vec::new(),
-            last: 0,
-        }
+        Self { bytes: Vec::new(), last: 0 }
     }
 
     /// A field of raw bytes.
     pub fn bytes(&mut self, number: u16, payload: &[u8]) -> &mut Self {
-        assert!(
-            number > self.last,
-            "canonical fields are written in rising order of number"
-        );
+        assert!(number > self.last, "canonical fields are written in rising order of number");
         self.last = number;
         let length = u32::try_from(payload.len()).expect("a field is below 4 GiB");
         self.bytes.extend_from_slice(&number.to_be_bytes());
@@ -81,11 +72,7 @@ impl Encoder {
 
     /// A string field, left out when empty (the contract's "not set").
     pub fn text_if_set(&mut self, number: u16, value: &str) -> &mut Self {
-        if value.is_empty() {
-            self
-        } else {
-            self.text(number, value)
-        }
+        if value.is_empty() { self } else { self.text(number, value) }
     }
 
     /// An integer field, left out when not set.
@@ -110,11 +97,7 @@ impl Encoder {
         for item in items {
             push_sized(&mut payload, item.as_ref());
         }
-        if payload.is_empty() {
-            self
-        } else {
-            self.bytes(number, &payload)
-        }
+        if payload.is_empty() { self } else { self.bytes(number, &payload) }
     }
 
     /// A map field, left out when empty; pairs are sorted by key bytes here.
@@ -126,11 +109,7 @@ impl Encoder {
             push_sized(&mut payload, key.as_bytes());
             push_sized(&mut payload, value.as_bytes());
         }
-        if payload.is_empty() {
-            self
-        } else {
-            self.bytes(number, &payload)
-        }
+        if payload.is_empty() { self } else { self.bytes(number, &payload) }
     }
 
     /// The encoding.

@@ -130,16 +130,14 @@ impl Credits {
 impl Add for Credits {
     type Output = Credits;
     fn add(self, other: Self) -> Self {
-        self.checked_add(other)
-            .expect("credits overflow: amounts are bounded at the edge")
+        self.checked_add(other).expect("credits overflow: amounts are bounded at the edge")
     }
 }
 
 impl Sub for Credits {
     type Output = Credits;
     fn sub(self, other: Self) -> Self {
-        self.checked_sub(other)
-            .expect("credits overflow: amounts are bounded at the edge")
+        self.checked_sub(other).expect("credits overflow: amounts are bounded at the edge")
     }
 }
 
@@ -212,10 +210,7 @@ mod tests {
 
     #[test]
     fn parts_refuse_what_is_finer_than_a_micro_credit() {
-        assert_eq!(
-            Credits::from_parts(1, 500_000_000),
-            Ok(Credits::from_micros(1_500_000))
-        );
+        assert_eq!(Credits::from_parts(1, 500_000_000), Ok(Credits::from_micros(1_500_000)));
         assert_eq!(Credits::from_parts(0, 999), Err(AmountError::TooFine));
         assert_eq!(Credits::from_parts(1, -1_000), Err(AmountError::Malformed));
         assert_eq!(Credits::from_parts(i64::MAX, 0), Err(AmountError::OutOfRange));
@@ -224,12 +219,7 @@ mod tests {
 
     #[test]
     fn text_is_the_shortest_exact_decimal() {
-        for (micros, text) in [
-            (4_000_000, "4"),
-            (250_000, "0.25"),
-            (-1_000_001, "-1.000001"),
-            (0, "0"),
-        ] {
+        for (micros, text) in [(4_000_000, "4"), (250_000, "0.25"), (-1_000_001, "-1.000001"), (0, "0")] {
             assert_eq!(Credits::from_micros(micros).to_string(), text);
             assert_eq!(text.parse(), Ok(Credits::from_micros(micros)));
         }

@@ -66,18 +66,13 @@ impl Rounding {
     /// `numerator / divisor` to a multiple of `step`.
     #[must_use]
     pub fn to_step(self, numerator: i128, divisor: i128, step: i128) -> Option<i128> {
-        divisor
-            .checked_mul(step)
-            .and_then(|d| self.divide(numerator, d).checked_mul(step))
+        divisor.checked_mul(step).and_then(|d| self.divide(numerator, d).checked_mul(step))
     }
 }
 
 impl Decimal {
     /// Zero.
-    pub const ZERO: Decimal = Decimal {
-        mantissa: 0,
-        scale: 0,
-    };
+    pub const ZERO: Decimal = Decimal { mantissa: 0, scale: 0 };
 
     /// `mantissa × 10^-scale`.
     pub fn new(mantissa: i128, scale: u8) -> Result<Self, DecimalError> {
@@ -95,10 +90,7 @@ impl Decimal {
     /// A whole number.
     #[must_use]
     pub const fn whole(number: i64) -> Self {
-        Self {
-            mantissa: number as i128,
-            scale: 0,
-        }
+        Self { mantissa: number as i128, scale: 0 }
     }
 
     /// The digits without the point.
@@ -117,9 +109,7 @@ impl Decimal {
     #[must_use]
     pub fn at_scale(self, scale: u8) -> Option<i128> {
         let up = scale.checked_sub(self.scale)?;
-        10_i128
-            .checked_pow(u32::from(up))
-            .and_then(|factor| self.mantissa.checked_mul(factor))
+        10_i128.checked_pow(u32::from(up)).and_then(|factor| self.mantissa.checked_mul(factor))
     }
 
     /// Below zero.
@@ -140,10 +130,9 @@ impl FromStr for Decimal {
 
     fn from_str(text: &str) -> Result<Self, DecimalError> {
         let (number, exponent) = match text.split_once(['e', 'E']) {
-            Some((number, exponent)) => (
-                number,
-                exponent.parse::<i32>().map_err(|_| DecimalError::NotANumber)?,
-            ),
+            Some((number, exponent)) => {
+                (number, exponent.parse::<i32>().map_err(|_| DecimalError::NotANumber)?)
+            }
             None => (text, 0),
         };
         let unsigned = number.strip_prefix('-').unwrap_or(number);
@@ -152,16 +141,12 @@ impl FromStr for Decimal {
         if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) || unsigned.ends_with('.') {
             return Err(DecimalError::NotANumber);
         }
-        let digits: i128 = format!("{whole}{fraction}")
-            .parse()
-            .map_err(|_| DecimalError::OutOfRange)?;
+        let digits: i128 = format!("{whole}{fraction}").parse().map_err(|_| DecimalError::OutOfRange)?;
         let digits = if number.starts_with('-') { -digits } else { digits };
         let scale = i32::try_from(fraction.len()).map_err(|_| DecimalError::OutOfRange)?;
         let scale = scale.checked_sub(exponent).ok_or(DecimalError::OutOfRange)?;
         if scale < 0 {
-            let factor = 10_i128
-                .checked_pow(scale.unsigned_abs())
-                .ok_or(DecimalError::OutOfRange)?;
+            let factor = 10_i128.checked_pow(scale.unsigned_abs()).ok_or(DecimalError::OutOfRange)?;
             return Self::new(digits.checked_mul(factor).ok_or(DecimalError::OutOfRange)?, 0);
         }
         Self::new(digits, u8::try_from(scale).map_err(|_| DecimalError::OutOfRange)?)
@@ -185,20 +170,13 @@ impl FromStr for Cost {
     type Err = DecimalError;
 
     fn from_str(text: &str) -> Result<Self, DecimalError> {
-        text.parse::<Decimal>()?
-            .at_scale(12)
-            .map(Cost)
-            .ok_or(DecimalError::OutOfRange)
+        text.parse::<Decimal>()?.at_scale(12).map(Cost).ok_or(DecimalError::OutOfRange)
     }
 }
 
 fn write_scaled(f: &mut fmt::Formatter<'_>, mantissa: i128, scale: u8) -> fmt::Result {
     let sign = if mantissa < 0 { "-" } else { "" };
-    let digits = format!(
-        "{:0>width$}",
-        mantissa.unsigned_abs(),
-        width = usize::from(scale) + 1
-    );
+    let digits = format!("{:0>width$}", mantissa.unsigned_abs(), width = usize::from(scale) + 1);
     let (whole, fraction) = digits.split_at(digits.len() - usize::from(scale));
     if fraction.is_empty() {
         f.pad(&format!("{sign}{whole}"))
@@ -214,12 +192,7 @@ mod tests {
 
     #[test]
     fn text_is_exact() {
-        for (text, shown) in [
-            ("1.3e-10", "0.00000000013"),
-            ("-0.50", "-0.5"),
-            ("12E2", "1200"),
-            ("0", "0"),
-        ] {
+        for (text, shown) in [("1.3e-10", "0.00000000013"), ("-0.50", "-0.5"), ("12E2", "1200"), ("0", "0")] {
             assert_eq!(text.parse::<Decimal>().unwrap().to_string(), shown);
         }
         assert_eq!("1e-25".parse::<Decimal>(), Err(DecimalError::OutOfRange));

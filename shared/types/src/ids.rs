@@ -73,9 +73,7 @@ impl PublicId {
         if rest.bytes().any(|b| b.is_ascii_uppercase()) {
             return Err(IdError::Malformed);
         }
-        let bytes = base32()
-            .decode(rest.to_ascii_uppercase().as_bytes())
-            .map_err(|_| IdError::Malformed)?;
+        let bytes = base32().decode(rest.to_ascii_uppercase().as_bytes()).map_err(|_| IdError::Malformed)?;
         let bytes: [u8; 18] = bytes.try_into().map_err(|_| IdError::Malformed)?;
         let (shard, uuid) = bytes.split_at(2);
         Ok(Self {
@@ -91,12 +89,7 @@ impl fmt::Display for PublicId {
         let mut bytes = [0; 18];
         bytes[..2].copy_from_slice(&self.shard.0.to_be_bytes());
         bytes[2..].copy_from_slice(&self.uuid);
-        write!(
-            f,
-            "{}_{}",
-            self.kind.prefix(),
-            base32().encode(&bytes).to_ascii_lowercase()
-        )
+        write!(f, "{}_{}", self.kind.prefix(), base32().encode(&bytes).to_ascii_lowercase())
     }
 }
 
@@ -111,20 +104,11 @@ impl FromStr for PublicId {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        [
-            IdKind::Grant,
-            IdKind::Hold,
-            IdKind::Authorization,
-            IdKind::PriceBook,
-            IdKind::PriceVersion,
-        ]
-        .into_iter()
-        .find(|kind| {
-            text.split_once('_')
-                .is_some_and(|(prefix, _)| prefix == kind.prefix())
-        })
-        .ok_or(IdError::Malformed)
-        .and_then(|kind| Self::parse(kind, text))
+        [IdKind::Grant, IdKind::Hold, IdKind::Authorization, IdKind::PriceBook, IdKind::PriceVersion]
+            .into_iter()
+            .find(|kind| text.split_once('_').is_some_and(|(prefix, _)| prefix == kind.prefix()))
+            .ok_or(IdError::Malformed)
+            .and_then(|kind| Self::parse(kind, text))
     }
 }
 
@@ -134,24 +118,12 @@ mod tests {
 
     #[test]
     fn ids_round_trip_and_refuse_what_is_not_theirs() {
-        let id = PublicId {
-            kind: IdKind::Hold,
-            shard: Shard(517),
-            uuid: [7; 16],
-        };
+        let id = PublicId { kind: IdKind::Hold, shard: Shard(517), uuid: [7; 16] };
         let text = id.to_string();
         assert_eq!(PublicId::parse(IdKind::Hold, &text), Ok(id));
         assert_eq!(PublicId::parse(IdKind::Grant, &text), Err(IdError::Prefix("gr")));
         assert_eq!(text.parse::<PublicId>(), Ok(id));
-        for bad in [
-            "hd_",
-            "hd_zzzz",
-            "hd",
-            "",
-            "xx_00",
-            &text.to_ascii_uppercase(),
-            &format!("{text}0"),
-        ] {
+        for bad in ["hd_", "hd_zzzz", "hd", "", "xx_00", &text.to_ascii_uppercase(), &format!("{text}0")] {
             assert!(PublicId::parse(IdKind::Hold, bad).is_err(), "{bad}");
         }
     }

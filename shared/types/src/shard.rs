@@ -25,11 +25,7 @@ impl ShardCount {
     /// `None` for zero, or above 32,767 (shards are stored as signed 16-bit integers).
     #[must_use]
     pub const fn new(count: u16) -> Option<Self> {
-        if count == 0 || count > 32_767 {
-            None
-        } else {
-            Some(Self(count))
-        }
+        if count == 0 || count > 32_767 { None } else { Some(Self(count)) }
     }
 
     /// The number itself.

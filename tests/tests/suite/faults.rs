@@ -100,7 +100,10 @@ fn a_database_stopped_in_mid_commit_loses_and_doubles_nothing() -> Result<()> {
 fn a_server_frozen_while_another_writes_its_wallets_loses_and_doubles_nothing() -> Result<()> {
     let (seed, first, second) = (seed(), temp_data_dir(), temp_data_dir());
     let cluster = Cluster::start_new(&PostgresOptions::default())?;
-    let on = |folder: &std::path::Path| Store::Postgres { server: cluster.server_url(), folder: folder.to_owned() };
+    let on = |folder: &std::path::Path| Store::Postgres {
+        server: cluster.server_url(),
+        folder: folder.to_owned(),
+    };
     let frozen = Server::start(&on(first.path()), 0)?;
     let other = Server::start(&on(second.path()), 0)?;
     for round in 0..rounds() {

@@ -39,7 +39,8 @@ fn every_planted_fault_is_found() -> Result<()> {
     for (kind, seen) in FAULTS {
         let store = folder.path().join(kind);
         copy(&clean, &store)?;
-        let (planted, text) = python::script("plant.py", &[&path(&store, "wallet")?, &path(&store, "metering")?, kind])?;
+        let (planted, text) =
+            python::script("plant.py", &[&path(&store, "wallet")?, &path(&store, "metering")?, kind])?;
         assert!(planted, "{kind}: {text}");
         let (clean_sql, text) = python::script("ledger_sql.py", &[&path(&store, "wallet")?])?;
         assert_eq!(!clean_sql, seen.by_sql, "{kind}: {text}");

@@ -66,7 +66,8 @@ fn files_hold_one_idea() {
 
 #[test]
 fn functions_fit_a_screen() {
-    let head = Regex::new(r"^( *)(pub(\([a-z]+\))? )?(const )?(async )?(unsafe )?fn (\w+)").expect("a valid pattern");
+    let head = Regex::new(r"^( *)(pub(\([a-z]+\))? )?(const )?(async )?(unsafe )?fn (\w+)")
+        .expect("a valid pattern");
     let mut faults = Vec::new();
     for source in sources("rs") {
         let lines: Vec<_> = source.text.lines().collect();
@@ -74,7 +75,8 @@ fn functions_fit_a_screen() {
             let Some(found) = head.captures(line) else { continue };
             // Formatted code closes a function with a brace at the indent of its first line.
             let close = format!("{}}}", &found[1]);
-            let end = lines[start..].iter().position(|l| *l == close || l.ends_with(';') && l.starts_with(line));
+            let end =
+                lines[start..].iter().position(|l| *l == close || l.ends_with(';') && l.starts_with(line));
             if let Some(length) = end.map(|e| e + 1)
                 && length > FUNCTION_LINES
             {
@@ -87,9 +89,18 @@ fn functions_fit_a_screen() {
 
 /// Which rooms may not know what. A pattern is matched against every line that is not a comment.
 const WALLS: &[(&str, &str)] = &[
-    (r"^services/\w+/src/domain/", r"\b(tokio|tonic|prost|prost_types|sea_orm|sqlx|tracing|chit_api|chit_rpc|chit_store|chit_runtime|async_stripe)::|\basync fn\b|SystemTime|Uuid::|std::env|\bf(32|64)\b"),
-    (r"^shared/(types|pricebook)/src/", r"\b(tokio|tonic|prost|sea_orm|sqlx|tracing|chit_api|chit_rpc)::|\basync fn\b|std::env|: f(32|64)\b"),
-    (r"^services/\w+/src/(engine|app|pipeline|desk)", r"\b(tonic|prost|prost_types|sea_orm|chit_api)::|crate::rpc"),
+    (
+        r"^services/\w+/src/domain/",
+        r"\b(tokio|tonic|prost|prost_types|sea_orm|sqlx|tracing|chit_api|chit_rpc|chit_store|chit_runtime|async_stripe)::|\basync fn\b|SystemTime|Uuid::|std::env|\bf(32|64)\b",
+    ),
+    (
+        r"^shared/(types|pricebook)/src/",
+        r"\b(tokio|tonic|prost|sea_orm|sqlx|tracing|chit_api|chit_rpc)::|\basync fn\b|std::env|: f(32|64)\b",
+    ),
+    (
+        r"^services/\w+/src/(engine|app|pipeline|desk)",
+        r"\b(tonic|prost|prost_types|sea_orm|chit_api)::|crate::rpc",
+    ),
     (r"^services/\w+/src/store/", r"\b(tonic|chit_api|chit_rpc)::|crate::rpc"),
     (r"^services/\w+/src/rpc/", r"\b(sea_orm|sqlx)::|crate::store::"),
     (r"^services/\w+/src/clients/", r"\b(sea_orm|sqlx)::|crate::(store|rpc)::"),
@@ -115,15 +126,20 @@ fn rooms_know_only_what_they_may() {
 fn services_meet_only_over_grpc() {
     let mut faults = Vec::new();
     for service in ["wallet", "pricing", "metering"] {
-        let manifest = fs::read_to_string(root().join(format!("services/{service}/Cargo.toml"))).expect("a manifest");
+        let manifest =
+            fs::read_to_string(root().join(format!("services/{service}/Cargo.toml"))).expect("a manifest");
         let dependencies = manifest.split("[dev-dependencies]").next().unwrap_or_default();
         for other in ["wallet", "pricing", "metering"].iter().filter(|o| **o != service) {
-            if dependencies.contains(&format!("chit-{other}.")) || dependencies.contains(&format!("chit-{other} ")) {
+            if dependencies.contains(&format!("chit-{other}."))
+                || dependencies.contains(&format!("chit-{other} "))
+            {
                 faults.push(format!("services/{service} depends on chit-{other}"));
             }
         }
     }
-    for source in sources("toml").iter().filter(|s| s.path.starts_with("shared/") && s.path.ends_with("Cargo.toml")) {
+    for source in
+        sources("toml").iter().filter(|s| s.path.starts_with("shared/") && s.path.ends_with("Cargo.toml"))
+    {
         for service in ["wallet", "pricing", "metering"] {
             if source.text.contains(&format!("chit-{service}.")) {
                 faults.push(format!("{} depends on chit-{service}", source.path));
@@ -135,7 +151,8 @@ fn services_meet_only_over_grpc() {
 
 #[test]
 fn nothing_is_left_for_later() {
-    let marks = Regex::new(concat!(r"\b(TO", r"DO|FIX", r"ME|XX", r"X)\b|unimpl", r"emented!|to", r"do!\(")).expect("a valid pattern");
+    let marks = Regex::new(concat!(r"\b(TO", r"DO|FIX", r"ME|XX", r"X)\b|unimpl", r"emented!|to", r"do!\("))
+        .expect("a valid pattern");
     let mut faults = Vec::new();
     for extension in ["rs", "proto", "py", "sql", "sh"] {
         for source in sources_or_none(extension) {
@@ -167,7 +184,11 @@ fn sources_or_none(extension: &str) -> Vec<Source> {
 fn modules_are_named_for_what_they_hold() {
     let faults: Vec<_> = sources("rs")
         .iter()
-        .filter(|s| ["utils", "util", "common", "helpers", "misc"].iter().any(|n| s.path.split(['/', '.']).any(|p| p == *n)))
+        .filter(|s| {
+            ["utils", "util", "common", "helpers", "misc"]
+                .iter()
+                .any(|n| s.path.split(['/', '.']).any(|p| p == *n))
+        })
         .map(|s| s.path.clone())
         .collect();
     report("a module is named for its idea", &faults);
@@ -176,7 +197,8 @@ fn modules_are_named_for_what_they_hold() {
 #[test]
 fn merged_migrations_are_never_edited() {
     let seal = root().join("tests/data/migrations.sha256");
-    let sealed = fs::read_to_string(&seal).expect("tests/data/migrations.sha256 exists; `make seal` writes it");
+    let sealed =
+        fs::read_to_string(&seal).expect("tests/data/migrations.sha256 exists; `make seal` writes it");
     let mut faults = Vec::new();
     for source in sources("sql").iter().filter(|s| s.path.contains("/migrations/")) {
         let line = format!("{}  {}", sha256(&source.text), source.path);

@@ -18,10 +18,7 @@ pub async fn run(args: ExplainArgs, server: &Server, format: Format) -> anyhow::
 }
 
 async fn event(customer_id: String, event_id: String, server: &Server, format: Format) -> anyhow::Result<()> {
-    let request = ExplainEventRequest {
-        customer_id,
-        event_id,
-    };
+    let request = ExplainEventRequest { customer_id, event_id };
     let answer = server.metering()?.explain_event(request).await?.into_inner();
     match format {
         Format::Json => say_json(&json::of("chit.metering.v1.ExplainEventResponse", &answer)),
@@ -42,10 +39,7 @@ fn event_text(answer: &ExplainEventResponse) -> String {
             steps.add_row(vec![step.label.clone(), step.value.clone()]);
         }
         steps.add_row(vec!["exact amount".to_owned(), price.exact_amount.clone()]);
-        steps.add_row(vec![
-            "after minimum, maximum and rounding".to_owned(),
-            shown(price.credits.as_ref()),
-        ]);
+        steps.add_row(vec!["after minimum, maximum and rounding".to_owned(), shown(price.credits.as_ref())]);
         text.push_str(&format!("\n{steps}"));
     }
     if let Some(cost) = &answer.provider_cost {
@@ -91,11 +85,7 @@ async fn transaction(
     server: &Server,
     format: Format,
 ) -> anyhow::Result<()> {
-    let request = ExplainTransactionRequest {
-        customer_id,
-        unit,
-        transaction,
-    };
+    let request = ExplainTransactionRequest { customer_id, unit, transaction };
     let answer = server.wallet()?.explain_transaction(request).await?.into_inner();
     match format {
         Format::Json => say_json(&json::of("chit.wallet.v1.ExplainTransactionResponse", &answer)),
@@ -108,12 +98,7 @@ fn transaction_text(answer: &ExplainTransactionResponse) -> String {
     let transaction = answer.transaction.clone().unwrap_or_default();
     let mut postings = table(&[">leg", "from", "to", ">amount", "grant", "hold"]);
     for posting in &transaction.postings {
-        let account = |number| {
-            word(
-                Account::try_from(number).unwrap_or_default().as_str_name(),
-                "ACCOUNT_",
-            )
-        };
+        let account = |number| word(Account::try_from(number).unwrap_or_default().as_str_name(), "ACCOUNT_");
         postings.add_row(vec![
             posting.ordinal.to_string(),
             account(posting.from),

@@ -24,9 +24,7 @@ pub async fn run(args: MeterArgs, server: &Server, format: Format) -> anyhow::Re
 
 fn request(args: MeterArgs) -> MeterEventRequest {
     let named = [("model", args.model), ("feature", args.feature)];
-    let named = named
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|value| (name.to_owned(), value)));
+    let named = named.into_iter().filter_map(|(name, value)| value.map(|value| (name.to_owned(), value)));
     let tokens = Tokens {
         input: args.input_tokens,
         cache_read: args.cache_read_tokens,
@@ -63,23 +61,14 @@ fn receipt_facts(receipt: &Receipt) -> String {
     let balance = receipt.balance.unwrap_or_default();
     let price = receipt.price.as_ref().map_or_else(
         || "explicit credits".to_owned(),
-        |price| {
-            format!(
-                "{} version {}, rule {}",
-                price.price_book, price.version_number, price.rule_id
-            )
-        },
+        |price| format!("{} version {}, rule {}", price.price_book, price.version_number, price.rule_id),
     );
-    let cost = receipt.provider_cost.as_ref().map_or_else(
-        || "not known".to_owned(),
-        |cost| format!("{} {}", cost.amount, cost.currency_code),
-    );
+    let cost = receipt
+        .provider_cost
+        .as_ref()
+        .map_or_else(|| "not known".to_owned(), |cost| format!("{} {}", cost.amount, cost.currency_code));
     let state = word(receipt.state().as_str_name(), "EVENT_STATE_");
-    let again = if receipt.replayed {
-        " (sent before; nothing was charged again)"
-    } else {
-        ""
-    };
+    let again = if receipt.replayed { " (sent before; nothing was charged again)" } else { "" };
     facts([
         ("event", receipt.event_id.clone()),
         ("state", format!("{state}{again}")),

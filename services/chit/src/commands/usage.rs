@@ -50,12 +50,9 @@ pub async fn run(args: UsageArgs, server: &Server, format: Format) -> anyhow::Re
         request.page_token = page.next_page_token;
     }
     match format {
-        Format::Json => say_json(
-            &rows
-                .iter()
-                .map(|row| json::of("chit.metering.v1.UsageRow", row))
-                .collect(),
-        ),
+        Format::Json => {
+            say_json(&rows.iter().map(|row| json::of("chit.metering.v1.UsageRow", row)).collect())
+        }
         Format::Text => say(usage_table(&args.by, &rows)),
     }
     Ok(())
@@ -104,21 +101,9 @@ fn group_cell(group: UsageGroupArg, row: &UsageRow) -> String {
 }
 
 fn usage_table(groups: &[UsageGroupArg], rows: &[UsageRow]) -> String {
-    let sums = [
-        ">events",
-        ">refused",
-        ">credits",
-        "unit",
-        ">tokens in",
-        ">tokens out",
-        ">provider cost",
-        ">margin",
-    ];
-    let heads: Vec<_> = groups
-        .iter()
-        .map(|&group| group_head(group))
-        .chain(sums)
-        .collect();
+    let sums =
+        [">events", ">refused", ">credits", "unit", ">tokens in", ">tokens out", ">provider cost", ">margin"];
+    let heads: Vec<_> = groups.iter().map(|&group| group_head(group)).chain(sums).collect();
     let mut table = table(&heads);
     for row in rows {
         let sums = row.sums.clone().unwrap_or_default();
@@ -131,12 +116,10 @@ fn usage_table(groups: &[UsageGroupArg], rows: &[UsageRow]) -> String {
             row.unit.clone(),
             count(tokens.input),
             count(tokens.output),
-            sums.provider_cost.map_or_else(String::new, |cost| {
-                format!("{} {}", cost.amount, cost.currency_code)
-            }),
-            sums.margin.map_or_else(String::new, |margin| {
-                format!("{} {}", margin.amount, margin.currency_code)
-            }),
+            sums.provider_cost
+                .map_or_else(String::new, |cost| format!("{} {}", cost.amount, cost.currency_code)),
+            sums.margin
+                .map_or_else(String::new, |margin| format!("{} {}", margin.amount, margin.currency_code)),
         ]);
         table.add_row(cells);
     }
@@ -144,10 +127,7 @@ fn usage_table(groups: &[UsageGroupArg], rows: &[UsageRow]) -> String {
 }
 
 async fn summary(customer_id: String, server: &Server, format: Format) -> anyhow::Result<()> {
-    let request = GetUsageSummaryRequest {
-        customer_id,
-        unit: String::new(),
-    };
+    let request = GetUsageSummaryRequest { customer_id, unit: String::new() };
     let answer = server.metering()?.get_usage_summary(request).await?.into_inner();
     match format {
         Format::Json => say_json(&json::of("chit.metering.v1.GetUsageSummaryResponse", &answer)),
@@ -170,11 +150,7 @@ fn summary_text(answer: &GetUsageSummaryResponse) -> String {
     ]);
     let mut features = table(&["feature", ">used", ">events"]);
     for feature in &answer.features {
-        features.add_row(vec![
-            feature.feature.clone(),
-            shown(feature.used.as_ref()),
-            count(feature.events),
-        ]);
+        features.add_row(vec![feature.feature.clone(), shown(feature.used.as_ref()), count(feature.events)]);
     }
     format!("{overview}\n{features}")
 }

@@ -30,10 +30,7 @@ const SHOWN_MAX: usize = 50;
 pub async fn run(args: VerifyArgs, server: &Server, format: Format) -> anyhow::Result<()> {
     let (wallet, metering) = (server.wallet()?, server.metering()?);
     let chains = chains(&wallet, args.customer.as_deref().unwrap_or_default(), "").await?;
-    let named = chains
-        .wallets
-        .iter()
-        .map(|each| (each.customer_id.clone(), each.unit.clone()));
+    let named = chains.wallets.iter().map(|each| (each.customer_id.clone(), each.unit.clone()));
     let mut wallets: BTreeSet<(String, String)> = named.collect();
     match args.customer {
         Some(customer) => drop(wallets.insert((customer, "credits".to_owned()))),
@@ -52,10 +49,7 @@ pub async fn run(args: VerifyArgs, server: &Server, format: Format) -> anyhow::R
     if report.findings.is_empty() {
         return Ok(());
     }
-    Err(Failure::refused(format!(
-        "{} findings: the ledger is not what it says",
-        report.findings.len()
-    )))
+    Err(Failure::refused(format!("{} findings: the ledger is not what it says", report.findings.len())))
 }
 
 /// Customers whose use was rolled up: an event may name a wallet that does not exist at all.
@@ -115,11 +109,7 @@ impl Report {
     }
 
     fn text(&self) -> String {
-        let verdict = if self.findings.is_empty() {
-            "sound"
-        } else {
-            "NOT sound"
-        };
+        let verdict = if self.findings.is_empty() { "sound" } else { "NOT sound" };
         let overview = facts([
             ("ledger", verdict.to_owned()),
             ("wallets recomputed", count(self.wallets)),
@@ -136,14 +126,7 @@ impl Report {
 
 /// What is wrong, for people.
 pub fn findings_table(findings: &[Finding]) -> String {
-    let mut table = table(&[
-        "customer",
-        "unit",
-        ">transaction",
-        "event",
-        "check",
-        "what is wrong",
-    ]);
+    let mut table = table(&["customer", "unit", ">transaction", "event", "check", "what is wrong"]);
     for finding in findings.iter().take(SHOWN_MAX) {
         table.add_row(vec![
             finding.customer_id.clone(),

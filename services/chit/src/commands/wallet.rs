@@ -56,12 +56,7 @@ async fn show(
         ..ListGrantsRequest::default()
     };
     let grants = client.list_grants(grants).await?.into_inner().grants;
-    let holds = ListHoldsRequest {
-        customer_id,
-        unit,
-        page_size: SHOWN_MAX,
-        ..ListHoldsRequest::default()
-    };
+    let holds = ListHoldsRequest { customer_id, unit, page_size: SHOWN_MAX, ..ListHoldsRequest::default() };
     let holds = client.list_holds(holds).await?.into_inner().holds;
     let wallet = answer.wallet.unwrap_or_default();
     match format {
@@ -93,14 +88,8 @@ fn show_past(answer: &GetWalletResponse, format: Format) -> anyhow::Result<()> {
 }
 
 fn wallet_json(wallet: &Wallet, grants: &[CreditGrant], holds: &[Hold]) -> Value {
-    let grants: Vec<_> = grants
-        .iter()
-        .map(|grant| json::of("chit.wallet.v1.CreditGrant", grant))
-        .collect();
-    let holds: Vec<_> = holds
-        .iter()
-        .map(|hold| json::of("chit.wallet.v1.Hold", hold))
-        .collect();
+    let grants: Vec<_> = grants.iter().map(|grant| json::of("chit.wallet.v1.CreditGrant", grant)).collect();
+    let holds: Vec<_> = holds.iter().map(|hold| json::of("chit.wallet.v1.Hold", hold)).collect();
     json!({ "wallet": json::of("chit.wallet.v1.Wallet", wallet), "grants": grants, "holds": holds })
 }
 
@@ -124,17 +113,8 @@ fn wallet_facts(wallet: &Wallet) -> String {
 }
 
 fn grants_table(grants: &[CreditGrant]) -> String {
-    let mut table = table(&[
-        "grant",
-        "source",
-        "state",
-        ">amount",
-        ">rest",
-        ">held",
-        ">priority",
-        "expires",
-        "only for",
-    ]);
+    let mut table =
+        table(&["grant", "source", "state", ">amount", ">rest", ">held", ">priority", "expires", "only for"]);
     for grant in grants {
         table.add_row(vec![
             grant.grant_id.clone(),
@@ -157,10 +137,7 @@ fn holds_table(holds: &[Hold]) -> String {
         table.add_row(vec![
             hold.hold_id.clone(),
             hold.event_type.clone(),
-            word(
-                Origin::try_from(hold.origin).unwrap_or_default().as_str_name(),
-                "ORIGIN_",
-            ),
+            word(Origin::try_from(hold.origin).unwrap_or_default().as_str_name(), "ORIGIN_"),
             shown(hold.held.as_ref()),
             shown(hold.committed.as_ref()),
             time(hold.expires_at.as_ref()),
@@ -181,10 +158,7 @@ async fn grant(args: GrantArgs, server: &Server, format: Format) -> anyhow::Resu
         expires_at: args.expires.map(timestamp_to_proto),
         event_types: args.event_types,
         paid: args.paid.as_ref().map(money_to_proto),
-        details: Some(OperationDetails {
-            reference: args.reference,
-            ..OperationDetails::default()
-        }),
+        details: Some(OperationDetails { reference: args.reference, ..OperationDetails::default() }),
         ..GrantRequest::default()
     };
     let answer = server.wallet()?.grant(request).await?.into_inner();
@@ -249,12 +223,7 @@ async fn statement(name: WalletName, limit: usize, server: &Server, format: Form
     lines.truncate(limit);
     match format {
         Format::Json => {
-            say_json(
-                &lines
-                    .iter()
-                    .map(|line| json::of("chit.wallet.v1.StatementLine", line))
-                    .collect(),
-            );
+            say_json(&lines.iter().map(|line| json::of("chit.wallet.v1.StatementLine", line)).collect());
         }
         Format::Text => say(statement_table(&lines)),
     }
@@ -271,12 +240,7 @@ fn statement_table(lines: &[StatementLine]) -> String {
         table.add_row(vec![
             line.transaction.to_string(),
             time(line.at.as_ref()),
-            word(
-                TransactionKind::try_from(line.kind)
-                    .unwrap_or_default()
-                    .as_str_name(),
-                "TRANSACTION_KIND_",
-            ),
+            word(TransactionKind::try_from(line.kind).unwrap_or_default().as_str_name(), "TRANSACTION_KIND_"),
             line.what.clone(),
             shown(line.change.as_ref()),
             shown(line.balance.as_ref()),
@@ -291,14 +255,8 @@ pub fn money(text: &str) -> Result<Money, String> {
     const WRONG: &str = "is not an amount and currency such as `10.00 USD`";
     let (amount, currency) = text.trim().split_once(' ').ok_or(WRONG)?;
     let amount: Decimal = amount.parse().map_err(|_| WRONG)?;
-    let nanos = amount
-        .at_scale(9)
-        .and_then(|nanos| i64::try_from(nanos).ok())
-        .ok_or(WRONG)?;
-    Ok(Money {
-        currency: currency.trim().to_owned(),
-        nanos,
-    })
+    let nanos = amount.at_scale(9).and_then(|nanos| i64::try_from(nanos).ok()).ok_or(WRONG)?;
+    Ok(Money { currency: currency.trim().to_owned(), nanos })
 }
 
 #[cfg(test)]
@@ -307,13 +265,7 @@ mod tests {
 
     #[test]
     fn money_has_a_currency_and_at_most_nine_decimals() {
-        assert_eq!(
-            money("10.5 USD"),
-            Ok(Money {
-                currency: "USD".to_owned(),
-                nanos: 10_500_000_000
-            })
-        );
+        assert_eq!(money("10.5 USD"), Ok(Money { currency: "USD".to_owned(), nanos: 10_500_000_000 }));
         for bad in ["10", "USD", "ten USD", "0.0000000001 USD"] {
             assert!(money(bad).is_err(), "{bad}");
         }

@@ -53,10 +53,8 @@ pub struct Speed(pub u64);
 fn speed(text: &str) -> Result<Speed, String> {
     const WRONG: &str = "is not a factor such as 1, 0.5 or 60, from 0.001 to 1,000,000";
     let factor: Decimal = text.parse().map_err(|_| WRONG)?;
-    let thousandths = factor
-        .at_scale(3)
-        .and_then(|thousandths| u64::try_from(thousandths).ok())
-        .ok_or(WRONG)?;
+    let thousandths =
+        factor.at_scale(3).and_then(|thousandths| u64::try_from(thousandths).ok()).ok_or(WRONG)?;
     match thousandths {
         1..=1_000_000_000 => Ok(Speed(thousandths)),
         _ => Err(WRONG.to_owned()),

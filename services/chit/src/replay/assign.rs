@@ -100,11 +100,7 @@ pub fn assign(trace: &Trace, seed: u64, base: Timestamp) -> Vec<Action> {
     let run = RunName::of(trace.digest, seed);
     let customers = Zipf::of(CUSTOMERS);
     let first = trace.first_at();
-    trace
-        .rows
-        .iter()
-        .map(|row| action(&run, &customers, row, seed, base + row.at.since(first)))
-        .collect()
+    trace.rows.iter().map(|row| action(&run, &customers, row, seed, base + row.at.since(first))).collect()
 }
 
 fn action(run: &RunName, customers: &Zipf, row: &Row, seed: u64, occurred_at: Timestamp) -> Action {
@@ -170,10 +166,7 @@ mod tests {
     use std::collections::HashMap;
 
     fn excerpt() -> Trace {
-        Trace::parse(include_bytes!(
-            "../../../../tests/data/azure_llm_conversation_500.csv"
-        ))
-        .unwrap()
+        Trace::parse(include_bytes!("../../../../tests/data/azure_llm_conversation_500.csv")).unwrap()
     }
 
     #[test]
@@ -198,10 +191,7 @@ mod tests {
     #[test]
     fn half_asks_first_and_customers_are_spread_like_zipf() {
         let actions = assign(&excerpt(), 1, Timestamp::EPOCH);
-        let asked = actions
-            .iter()
-            .filter(|a| matches!(a.path, Path::Authorize { .. }))
-            .count();
+        let asked = actions.iter().filter(|a| matches!(a.path, Path::Authorize { .. })).count();
         assert!((200..=300).contains(&asked), "{asked} of 500");
         let mut counts: HashMap<usize, usize> = HashMap::new();
         for action in &actions {

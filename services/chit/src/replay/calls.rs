@@ -55,13 +55,8 @@ pub fn event(action: &Action, customer: &str) -> MeterItem {
         tokens: Some(tokens(action, action.output_tokens)),
         ..UsageEvent::default()
     };
-    let request = MeterEventRequest {
-        event: Some(event),
-        ..MeterEventRequest::default()
-    };
-    MeterItem {
-        item: Some(Item::Event(request)),
-    }
+    let request = MeterEventRequest { event: Some(event), ..MeterEventRequest::default() };
+    MeterItem { item: Some(Item::Event(request)) }
 }
 
 /// Asks whether the action may start, by its prompt and the longest answer allowed.
@@ -82,11 +77,7 @@ pub fn settle(action: &Action, customer: &str, part: u32, parts: u32) -> SettleR
     SettleRequest {
         customer_id: customer.to_owned(),
         event_id: action.event_id.clone(),
-        part: if parts == 1 {
-            0
-        } else {
-            i32::try_from(part).unwrap_or(i32::MAX)
-        },
+        part: if parts == 1 { 0 } else { i32::try_from(part).unwrap_or(i32::MAX) },
         keep_open: part < parts,
         tokens: Some(tokens(action, output)),
         ..SettleRequest::default()
@@ -95,10 +86,7 @@ pub fn settle(action: &Action, customer: &str, part: u32, parts: u32) -> SettleR
 
 /// What a receipt says.
 pub fn settled(receipt: &Receipt) -> Done {
-    Done::Settled {
-        credits: amount(receipt.credits_total.as_ref()),
-        replayed: receipt.replayed,
-    }
+    Done::Settled { credits: amount(receipt.credits_total.as_ref()), replayed: receipt.replayed }
 }
 
 /// What the answer to one item says.
@@ -112,18 +100,11 @@ pub fn verdict(result: &MeterItemResult) -> Verdict {
 
 /// What a failure says.
 pub fn refusal(refused: Refused) -> Verdict {
-    let rules = [
-        Code::FailedPrecondition,
-        Code::NotFound,
-        Code::AlreadyExists,
-        Code::InvalidArgument,
-    ];
+    let rules = [Code::FailedPrecondition, Code::NotFound, Code::AlreadyExists, Code::InvalidArgument];
     if may_pass(&refused) {
         Verdict::Again(refused)
     } else if rules.contains(&refused.code) && refused.reason != ErrorReason::Unspecified {
-        Verdict::Done(Done::Refused {
-            reason: refused.reason_word(),
-        })
+        Verdict::Done(Done::Refused { reason: refused.reason_word() })
     } else {
         Verdict::Fault(refused)
     }
@@ -137,11 +118,7 @@ fn dimensions(action: &Action) -> BTreeMap<String, String> {
 }
 
 fn tokens(action: &Action, output: i64) -> Tokens {
-    Tokens {
-        input: action.input_tokens,
-        output,
-        ..Tokens::default()
-    }
+    Tokens { input: action.input_tokens, output, ..Tokens::default() }
 }
 
 #[cfg(test)]
@@ -168,58 +145,29 @@ mod tests {
     #[test]
     fn parts_are_cumulative_and_the_last_one_closes() {
         let parts: Vec<_> = (1..=3).map(|part| settle(&action(), "c", part, 3)).collect();
-        let outputs: Vec<_> = parts
-            .iter()
-            .map(|part| part.tokens.as_ref().unwrap().output)
-            .collect();
+        let outputs: Vec<_> = parts.iter().map(|part| part.tokens.as_ref().unwrap().output).collect();
         assert_eq!(outputs, [33, 66, 100]);
         assert_eq!(
-            parts
-                .iter()
-                .map(|part| (part.part, part.keep_open))
-                .collect::<Vec<_>>(),
+            parts.iter().map(|part| (part.part, part.keep_open)).collect::<Vec<_>>(),
             [(1, true), (2, true), (3, false)]
         );
         let only = settle(&action(), "c", 1, 1);
-        assert_eq!(
-            (only.part, only.keep_open, only.tokens.unwrap().output),
-            (0, false, 100)
-        );
+        assert_eq!((only.part, only.keep_open, only.tokens.unwrap().output), (0, false, 100));
     }
 
     #[test]
     fn answers_end_an_action_repeat_it_or_stop_the_replay() {
-        let item = |status: tonic::Status| MeterItemResult {
-            result: Some(Answer::Error(status_to_proto(&status))),
-        };
+        let item =
+            |status: tonic::Status| MeterItemResult { result: Some(Answer::Error(status_to_proto(&status))) };
         let no = refuse(ErrorReason::InsufficientCredits, "no").status();
-        assert_eq!(
-            verdict(&item(no)),
-            Verdict::Done(Done::Refused {
-                reason: "INSUFFICIENT_CREDITS"
-            })
-        );
+        assert_eq!(verdict(&item(no)), Verdict::Done(Done::Refused { reason: "INSUFFICIENT_CREDITS" }));
         let full = refuse(ErrorReason::Overloaded, "full").status();
         assert!(matches!(verdict(&item(full)), Verdict::Again(_)));
         let fault = refuse(ErrorReason::Internal, "ours").status();
         assert!(matches!(verdict(&item(fault)), Verdict::Fault(_)));
-        assert!(matches!(
-            refusal(Refused::of(&tonic::Status::unimplemented("x"))),
-            Verdict::Fault(_)
-        ));
-        let receipt = Receipt {
-            replayed: true,
-            ..Receipt::default()
-        };
-        let result = MeterItemResult {
-            result: Some(Answer::Receipt(receipt)),
-        };
-        assert_eq!(
-            verdict(&result),
-            Verdict::Done(Done::Settled {
-                credits: Credits::ZERO,
-                replayed: true
-            })
-        );
+        assert!(matches!(refusal(Refused::of(&tonic::Status::unimplemented("x"))), Verdict::Fault(_)));
+        let receipt = Receipt { replayed: true, ..Receipt::default() };
+        let result = MeterItemResult { result: Some(Answer::Receipt(receipt)) };
+        assert_eq!(verdict(&result), Verdict::Done(Done::Settled { credits: Credits::ZERO, replayed: true }));
     }
 }

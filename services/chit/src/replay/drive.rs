@@ -85,12 +85,7 @@ impl Drive {
         }
         let mut lanes = JoinSet::new();
         for lane in 0..CALL_CONNECTIONS {
-            let indexes: Vec<_> = asked
-                .iter()
-                .copied()
-                .skip(lane)
-                .step_by(CALL_CONNECTIONS)
-                .collect();
+            let indexes: Vec<_> = asked.iter().copied().skip(lane).step_by(CALL_CONNECTIONS).collect();
             lanes.spawn(self.clone().ask(indexes));
         }
         lanes.spawn(self.clone().stream_all(streamed));
@@ -108,10 +103,7 @@ impl Drive {
             let (drive, metering) = (self.clone(), metering.clone());
             Ok(async move { drive.ask_one(metering, index).await })
         });
-        stream::iter(calls)
-            .try_buffer_unordered(CALLS)
-            .try_collect::<()>()
-            .await
+        stream::iter(calls).try_buffer_unordered(CALLS).try_collect::<()>().await
     }
 
     async fn ask_one(&self, metering: Metering, index: usize) -> anyhow::Result<()> {
@@ -119,10 +111,8 @@ impl Drive {
         let customer = &self.customers[action.customer];
         self.wait_for(action).await;
         let request = calls::authorize(action, customer);
-        let authorized = self
-            .patience
-            .insist(|| async { metering.clone().authorize(request.clone()).await })
-            .await;
+        let authorized =
+            self.patience.insist(|| async { metering.clone().authorize(request.clone()).await }).await;
         if let Err(status) = authorized {
             return self.refused(&status);
         }
@@ -132,22 +122,12 @@ impl Drive {
         let mut done = None;
         for part in 1..=parts {
             let request = calls::settle(action, customer, part, parts);
-            match self
-                .patience
-                .insist(|| async { metering.clone().settle(request.clone()).await })
-                .await
-            {
-                Ok(answer) => {
-                    done = answer
-                        .into_inner()
-                        .receipt
-                        .map(|receipt| calls::settled(&receipt))
-                }
+            match self.patience.insist(|| async { metering.clone().settle(request.clone()).await }).await {
+                Ok(answer) => done = answer.into_inner().receipt.map(|receipt| calls::settled(&receipt)),
                 Err(status) => return self.refused(&status),
             }
         }
-        done.map(|done| self.note(done))
-            .ok_or_else(|| anyhow!("a settlement was answered without a receipt"))
+        done.map(|done| self.note(done)).ok_or_else(|| anyhow!("a settlement was answered without a receipt"))
     }
 
     fn refused(&self, status: &Status) -> anyhow::Result<()> {
@@ -167,22 +147,15 @@ impl Drive {
         while !pending.is_empty() {
             let before = pending.len();
             let mut unanswered = HashMap::new();
-            let ended = self
-                .stream_once(metering.clone(), &mut pending, &mut unanswered)
-                .await?;
+            let ended = self.stream_once(metering.clone(), &mut pending, &mut unanswered).await?;
             // What was under way goes first again, in the order it was sent.
             let mut again: Vec<_> = unanswered.into_values().collect();
             again.sort_unstable_by(|a, b| b.cmp(a));
             again.into_iter().for_each(|index| pending.push_front(index));
             attempt = if pending.len() < before { 0 } else { attempt + 1 };
             if !pending.is_empty() {
-                let status = ended
-                    .err()
-                    .unwrap_or_else(|| Status::unavailable("some items were put off"));
-                self.patience
-                    .pause(status, attempt)
-                    .await
-                    .context("the replay cannot go on")?;
+                let status = ended.err().unwrap_or_else(|| Status::unavailable("some items were put off"));
+                self.patience.pause(status, attempt).await.context("the replay cannot go on")?;
             }
         }
         Ok(())
@@ -255,10 +228,7 @@ impl Drive {
             let (drive, metering) = (self.clone(), metering.clone());
             Ok(async move { drive.send_batch(metering, batch).await })
         });
-        stream::iter(calls)
-            .try_buffer_unordered(BATCHES)
-            .try_collect::<()>()
-            .await
+        stream::iter(calls).try_buffer_unordered(BATCHES).try_collect::<()>().await
     }
 
     async fn send_batch(&self, metering: Metering, mut batch: Vec<usize>) -> anyhow::Result<()> {
@@ -271,16 +241,9 @@ impl Drive {
                 let action = &self.actions[index];
                 calls::event(action, &self.customers[action.customer])
             });
-            let request = BatchMeterEventsRequest {
-                items: items.collect(),
-            };
+            let request = BatchMeterEventsRequest { items: items.collect() };
             let call = || async { metering.clone().batch_meter_events(request.clone()).await };
-            let answer = self
-                .patience
-                .insist(call)
-                .await
-                .context("the replay cannot go on")?
-                .into_inner();
+            let answer = self.patience.insist(call).await.context("the replay cannot go on")?.into_inner();
             let mut again = Vec::new();
             for (&index, result) in batch.iter().zip(&answer.results) {
                 match calls::verdict(result) {
@@ -294,10 +257,7 @@ impl Drive {
             }
             attempt = if again.len() < batch.len() { 0 } else { attempt + 1 };
             let status = Status::unavailable("some items were put off");
-            self.patience
-                .pause(status, attempt)
-                .await
-                .context("the replay cannot go on")?;
+            self.patience.pause(status, attempt).await.context("the replay cannot go on")?;
             batch = again;
         }
     }
@@ -305,10 +265,7 @@ impl Drive {
     fn note(&self, done: Done) {
         self.patience.success();
         self.progress.inc(1);
-        self.tally
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .add(done);
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).add(done);
     }
 
     fn due(&self, action: &Action) -> Instant {
@@ -335,11 +292,7 @@ impl Drive {
         match pending.front() {
             Some(&index) if unanswered.len() < WINDOW => {
                 let due = self.due(&self.actions[index]);
-                if unanswered.is_empty() {
-                    due
-                } else {
-                    due.min(silent)
-                }
+                if unanswered.is_empty() { due } else { due.min(silent) }
             }
             _ => silent,
         }
@@ -368,12 +321,7 @@ impl Tally {
 }
 
 fn fault(refused: &Refused) -> anyhow::Error {
-    let message = format!(
-        "{}: {} {:?}",
-        refused.reason_word(),
-        refused.message,
-        refused.facts
-    );
+    let message = format!("{}: {} {:?}", refused.reason_word(), refused.message, refused.facts);
     anyhow::Error::from(Status::new(refused.code, message)).context("the replay cannot go on")
 }
 
@@ -384,18 +332,12 @@ mod tests {
     #[test]
     fn a_tally_tells_new_from_old_and_refusals_by_reason() {
         let mut tally = Tally::default();
-        let settled = |replayed| Done::Settled {
-            credits: Credits::whole(4),
-            replayed,
-        };
+        let settled = |replayed| Done::Settled { credits: Credits::whole(4), replayed };
         tally.add(settled(false));
         tally.add(settled(true));
         tally.add(Done::Refused { reason: "NO_PRICE" });
         tally.add(Done::Refused { reason: "NO_PRICE" });
         assert_eq!((tally.settled, tally.replayed, tally.refused_total()), (2, 1, 2));
-        assert_eq!(
-            (tally.credits_now, tally.refused["NO_PRICE"]),
-            (Credits::whole(4), 2)
-        );
+        assert_eq!((tally.credits_now, tally.refused["NO_PRICE"]), (Credits::whole(4), 2));
     }
 }

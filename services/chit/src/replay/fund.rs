@@ -56,10 +56,7 @@ impl Funding<'_> {
             let base = self.earlier_base(wallet, patience).await?.unwrap_or(base);
             // The first customer's first grant settles the base time before any other grant is made.
             let first = self.grants(0, base).swap_remove(0);
-            match patience
-                .insist(|| async { wallet.clone().grant(first.clone()).await })
-                .await
-            {
+            match patience.insist(|| async { wallet.clone().grant(first.clone()).await }).await {
                 Ok(_) => {
                     self.grant_all(wallet, base, patience).await?;
                     return Ok(base);
@@ -81,9 +78,7 @@ impl Funding<'_> {
         };
         let mut found = None;
         loop {
-            let page = patience
-                .insist(|| async { wallet.clone().list_grants(request.clone()).await })
-                .await;
+            let page = patience.insist(|| async { wallet.clone().list_grants(request.clone()).await }).await;
             let page = match page {
                 Ok(page) => page.into_inner(),
                 Err(status) if Refused::of(&status).reason == ErrorReason::WalletNotFound => return Ok(None),
@@ -100,9 +95,7 @@ impl Funding<'_> {
     }
 
     async fn grant_all(&self, wallet: &Wallet, base: Timestamp, patience: &Patience) -> anyhow::Result<()> {
-        let grants: Vec<_> = (0..CUSTOMERS)
-            .flat_map(|customer| self.grants(customer, base))
-            .collect();
+        let grants: Vec<_> = (0..CUSTOMERS).flat_map(|customer| self.grants(customer, base)).collect();
         for chunk in grants.chunks(BATCH) {
             patience
                 .insist(|| async { apply(wallet.clone(), chunk).await })
@@ -119,13 +112,7 @@ impl Funding<'_> {
         };
         let welcome = self.grant(customer, base, "welcome", WELCOME, GrantSource::Promotion);
         let purchase = self.grant(customer, base, "purchase", bought, GrantSource::Purchase);
-        vec![
-            welcome,
-            GrantRequest {
-                paid: Some(money_to_proto(&price(bought))),
-                ..purchase
-            },
-        ]
+        vec![welcome, GrantRequest { paid: Some(money_to_proto(&price(bought))), ..purchase }]
     }
 
     fn ample(&self) -> Credits {
@@ -160,30 +147,20 @@ impl Funding<'_> {
 
 fn price(credits: Credits) -> Money {
     let (whole, _) = credits.to_parts();
-    Money {
-        currency: "USD".to_owned(),
-        nanos: whole.saturating_mul(CREDIT_PRICE_NANOS),
-    }
+    Money { currency: "USD".to_owned(), nanos: whole.saturating_mul(CREDIT_PRICE_NANOS) }
 }
 
 /// One call; items that may pass fail it whole, so that it is repeated with the same keys.
 async fn apply(mut wallet: Wallet, grants: &[GrantRequest]) -> Result<(), Status> {
-    let operations = grants.iter().map(|grant| Operation {
-        operation: Some(Kind::Grant(grant.clone())),
-    });
-    let request = BatchApplyRequest {
-        operations: operations.collect(),
-    };
+    let operations = grants.iter().map(|grant| Operation { operation: Some(Kind::Grant(grant.clone())) });
+    let request = BatchApplyRequest { operations: operations.collect() };
     for result in wallet.batch_apply(request).await?.into_inner().results {
         if let Some(Answer::Error(error)) = result.result {
             let refused = Refused::of_item(&error);
             if may_pass(&refused) {
                 return Err(Status::unavailable(refused.message));
             }
-            return Err(Status::new(
-                refused.code,
-                format!("{}: {}", refused.reason_word(), refused.message),
-            ));
+            return Err(Status::new(refused.code, format!("{}: {}", refused.reason_word(), refused.message)));
         }
     }
     Ok(())
@@ -197,26 +174,14 @@ mod tests {
     #[test]
     fn grants_are_found_by_reference_and_made_once_per_funding() {
         let run = RunName::of(Hash([7; 32]), 1);
-        let grants = |funds, rows| {
-            Funding {
-                run: &run,
-                funds,
-                rows,
-            }
-            .grants(4, Timestamp::EPOCH)
-        };
+        let grants = |funds, rows| Funding { run: &run, funds, rows }.grants(4, Timestamp::EPOCH);
         let (ample, scarce) = (grants(Funds::Ample, 19_366), grants(Funds::Scarce, 19_366));
-        assert_eq!(
-            ample[1].amount,
-            Some(credits_to_proto(Credits::whole(19_366_000)))
-        );
+        assert_eq!(ample[1].amount, Some(credits_to_proto(Credits::whole(19_366_000))));
         assert_eq!(scarce[1].amount, Some(credits_to_proto(SCARCE)));
         assert_eq!(scarce[1].paid.as_ref().map(|paid| paid.units), Some(1));
         assert_ne!(ample[0].idempotency_key, scarce[0].idempotency_key);
-        let references = ample
-            .iter()
-            .chain(&scarce)
-            .map(|grant| grant.details.as_ref().unwrap().reference.clone());
+        let references =
+            ample.iter().chain(&scarce).map(|grant| grant.details.as_ref().unwrap().reference.clone());
         assert!(references.into_iter().all(|reference| reference == run.funding()));
         assert_eq!(ample[0].customer_id, run.customer(4));
     }
@@ -224,14 +189,7 @@ mod tests {
     #[test]
     fn ample_funds_stay_within_what_a_grant_may_hold() {
         let run = RunName::of(Hash([7; 32]), 1);
-        let ample = |rows| {
-            Funding {
-                run: &run,
-                funds: Funds::Ample,
-                rows,
-            }
-            .ample()
-        };
+        let ample = |rows| Funding { run: &run, funds: Funds::Ample, rows }.ample();
         assert_eq!(ample(1), Credits::whole(AMPLE_MIN));
         assert_eq!(ample(usize::MAX), Credits::MAX_AMOUNT);
     }

@@ -78,10 +78,7 @@ pub async fn run(args: ReplayArgs, server: &Server, format: Format) -> anyhow::R
     if report.ledger_verified() {
         return Ok(());
     }
-    Err(Failure::refused(format!(
-        "{} findings: the ledger does not verify",
-        report.verdict.findings.len()
-    )))
+    Err(Failure::refused(format!("{} findings: the ledger does not verify", report.verdict.findings.len())))
 }
 
 /// Funds the customers, and so settles when the first event happened.
@@ -98,15 +95,9 @@ async fn base_time(
             format!("--start {start}: the trace's last event would be ahead of now; at most {latest}");
         return Err(Failure::input(message));
     }
-    let funding = Funding {
-        run: name,
-        funds: args.funds,
-        rows: trace.rows.len(),
-    };
+    let funding = Funding { run: name, funds: args.funds, rows: trace.rows.len() };
     let wanted = args.start.unwrap_or(latest);
-    let base = funding
-        .ensure(&server.wallet()?, wanted, &Patience::default())
-        .await?;
+    let base = funding.ensure(&server.wallet()?, wanted, &Patience::default()).await?;
     match args.start {
         Some(start) if start != base => Err(Failure::input(format!(
             "--start {start}: this trace and seed were replayed before, from {base} on; leave it out to repeat that run, \
@@ -130,20 +121,14 @@ fn progress(rows: usize, format: Format) -> ProgressBar {
 /// Every customer's wallet: chain and equation, and events against transactions.
 async fn verify_all(drive: &Drive, tally: &Tally) -> anyhow::Result<(Recorded, Verdict)> {
     let (wallet, metering) = (drive.server.wallet()?, drive.server.metering()?);
-    let checks = drive
-        .customers
-        .iter()
-        .map(|customer| check(&wallet, &metering, customer, &drive.patience));
+    let checks = drive.customers.iter().map(|customer| check(&wallet, &metering, customer, &drive.patience));
     let checked: Vec<(Chains, Crossed)> = stream::iter(checks)
         .buffered(SIDE_BY_SIDE)
         .try_collect()
         .await
         .context("the ledger cannot be verified")?;
-    let actions: HashMap<&str, &Action> = drive
-        .actions
-        .iter()
-        .map(|action| (action.event_id.as_str(), action))
-        .collect();
+    let actions: HashMap<&str, &Action> =
+        drive.actions.iter().map(|action| (action.event_id.as_str(), action)).collect();
     let (mut recorded, mut verdict) = (Recorded::default(), Verdict::default());
     let mut heads = Vec::new();
     for (chains, crossed) in checked {
@@ -172,19 +157,13 @@ async fn check(
 ) -> Result<(Chains, Crossed), tonic::Status> {
     patience
         .insist(|| async {
-            tokio::try_join!(
-                chains(wallet, customer, UNIT),
-                cross(wallet, metering, customer, UNIT)
-            )
+            tokio::try_join!(chains(wallet, customer, UNIT), cross(wallet, metering, customer, UNIT))
         })
         .await
 }
 
 fn event_id(event: &Event) -> &str {
-    event
-        .content
-        .as_ref()
-        .map_or("", |content| content.event_id.as_str())
+    event.content.as_ref().map_or("", |content| content.event_id.as_str())
 }
 
 /// SHA-256 over the head hashes, in order of customer and unit.
@@ -221,10 +200,7 @@ fn count_fault(tally: &Tally, recorded: &Recorded) -> Option<Finding> {
         event_id: String::new(),
         transaction: 0,
         check: "events".to_owned(),
-        detail: format!(
-            "{} were answered as charged, {} are recorded",
-            tally.settled, recorded.total.events
-        ),
+        detail: format!("{} were answered as charged, {} are recorded", tally.settled, recorded.total.events),
     })
 }
 

@@ -85,9 +85,7 @@ pub fn may_pass(refused: &Refused) -> bool {
 }
 
 fn backoff(attempt: u32) -> Duration {
-    PAUSE_FIRST
-        .saturating_mul(2_u32.saturating_pow(attempt))
-        .min(PAUSE_MAX)
+    PAUSE_FIRST.saturating_mul(2_u32.saturating_pow(attempt)).min(PAUSE_MAX)
 }
 
 #[cfg(test)]

@@ -136,11 +136,7 @@ impl Recorded {
 
 impl Sums {
     fn add(&mut self, event: &Event) {
-        let tokens = event
-            .content
-            .as_ref()
-            .and_then(|content| content.tokens)
-            .unwrap_or_default();
+        let tokens = event.content.as_ref().and_then(|content| content.tokens).unwrap_or_default();
         self.events += 1;
         self.input_tokens += tokens.input;
         self.output_tokens += tokens.output;
@@ -179,14 +175,10 @@ impl Report {
             object
         };
         let customers = self.recorded.top_customers();
-        let customers: Vec<_> = customers
-            .iter()
-            .map(|(name, sums)| named(sums, "customer_id", name))
-            .collect();
+        let customers: Vec<_> =
+            customers.iter().map(|(name, sums)| named(sums, "customer_id", name)).collect();
         let types = self.recorded.event_types.iter();
-        let types: Vec<_> = types
-            .map(|(name, sums)| named(sums, "event_type", name))
-            .collect();
+        let types: Vec<_> = types.map(|(name, sums)| named(sums, "event_type", name)).collect();
         let total = &self.recorded.total;
         json!({
             "events": self.run.events,
@@ -223,15 +215,9 @@ impl Report {
     pub fn text(&self) -> String {
         let mut text = self.overview();
         text.push_str("\n\nEvent types");
-        text.push_str(&format!(
-            "\n{}",
-            sums_table("event type", self.recorded.event_types.iter())
-        ));
+        text.push_str(&format!("\n{}", sums_table("event type", self.recorded.event_types.iter())));
         text.push_str("\n\nTop customers");
-        text.push_str(&format!(
-            "\n{}",
-            sums_table("customer", self.recorded.top_customers().into_iter())
-        ));
+        text.push_str(&format!("\n{}", sums_table("customer", self.recorded.top_customers().into_iter())));
         if !self.tally.refused.is_empty() {
             let mut refused = table(&["refused because", ">events"]);
             for (reason, events) in &self.tally.refused {
@@ -240,25 +226,15 @@ impl Report {
             text.push_str(&format!("\n\nRefusals\n{refused}"));
         }
         if !self.verdict.findings.is_empty() {
-            text.push_str(&format!(
-                "\n\nFindings\n{}",
-                findings_table(&self.verdict.findings)
-            ));
+            text.push_str(&format!("\n\nFindings\n{}", findings_table(&self.verdict.findings)));
         }
         text
     }
 
     fn overview(&self) -> String {
         let total = &self.recorded.total;
-        let ledger = if self.ledger_verified() {
-            "verified"
-        } else {
-            "NOT verified"
-        };
-        let head = self
-            .verdict
-            .head_hash
-            .map_or_else(|| "none".to_owned(), |hash| hash.to_string());
+        let ledger = if self.ledger_verified() { "verified" } else { "NOT verified" };
+        let head = self.verdict.head_hash.map_or_else(|| "none".to_owned(), |hash| hash.to_string());
         facts([
             ("events", count(self.run.events)),
             ("tokens in", count(self.run.input_tokens)),
@@ -284,31 +260,19 @@ impl Report {
 
 /// The rows that could not be read, for standard error.
 pub fn faults_text(faults: &[Fault]) -> Option<String> {
-    let lines = faults
-        .iter()
-        .take(FAULTS_SHOWN)
-        .map(|fault| format!("  line {}: {}", fault.line, fault.problem));
+    let lines =
+        faults.iter().take(FAULTS_SHOWN).map(|fault| format!("  line {}: {}", fault.line, fault.problem));
     let mut lines: Vec<_> = lines.collect();
     if faults.len() > FAULTS_SHOWN {
         lines.push(format!("  … and {} more", faults.len() - FAULTS_SHOWN));
     }
-    let head = format!(
-        "{} rows of the trace cannot be read and are refused:",
-        faults.len()
-    );
+    let head = format!("{} rows of the trace cannot be read and are refused:", faults.len());
     (!faults.is_empty()).then(|| format!("{head}\n{}", lines.join("\n")))
 }
 
 fn sums_table<'a>(head: &str, groups: impl Iterator<Item = (&'a String, &'a Sums)>) -> String {
-    let mut table = table(&[
-        head,
-        ">events",
-        ">tokens in",
-        ">tokens out",
-        ">credits",
-        ">provider cost",
-        ">margin",
-    ]);
+    let mut table =
+        table(&[head, ">events", ">tokens in", ">tokens out", ">credits", ">provider cost", ">margin"]);
     for (name, sums) in groups {
         table.add_row(vec![
             name.clone(),
@@ -324,10 +288,7 @@ fn sums_table<'a>(head: &str, groups: impl Iterator<Item = (&'a String, &'a Sums
 }
 
 fn scaled(text: &str) -> i128 {
-    text.parse::<Decimal>()
-        .ok()
-        .and_then(|decimal| decimal.at_scale(MONEY_SCALE))
-        .unwrap_or(0)
+    text.parse::<Decimal>().ok().and_then(|decimal| decimal.at_scale(MONEY_SCALE)).unwrap_or(0)
 }
 
 fn decimal(scaled: i128) -> String {
@@ -335,9 +296,7 @@ fn decimal(scaled: i128) -> String {
 }
 
 fn money_json(sums: &BTreeMap<String, i128>) -> Value {
-    sums.iter()
-        .map(|(currency, &sum)| json!({"currency_code": currency, "amount": decimal(sum)}))
-        .collect()
+    sums.iter().map(|(currency, &sum)| json!({"currency_code": currency, "amount": decimal(sum)})).collect()
 }
 
 /// To the cent, rounded half up, where no more is known of people's patience.
@@ -371,50 +330,29 @@ mod tests {
             content: Some(UsageEvent {
                 customer_id: customer.to_owned(),
                 event_type: "chat.reply".to_owned(),
-                tokens: Some(Tokens {
-                    input: 10,
-                    output: 2,
-                    ..Tokens::default()
-                }),
+                tokens: Some(Tokens { input: 10, output: 2, ..Tokens::default() }),
                 ..UsageEvent::default()
             }),
             state: state.into(),
             credits: Some(credits_to_proto(Credits::whole(credits))),
-            provider_cost: Some(Cost {
-                currency_code: cost_currency,
-                amount: cost,
-            }),
-            margin: Some(Margin {
-                currency_code: margin_currency,
-                revenue: "0".to_owned(),
-                amount: margin,
-            }),
+            provider_cost: Some(Cost { currency_code: cost_currency, amount: cost }),
+            margin: Some(Margin { currency_code: margin_currency, revenue: "0".to_owned(), amount: margin }),
             ..Event::default()
         }
     }
 
     fn report() -> Report {
-        let trace = Trace::parse(include_bytes!(
-            "../../../../tests/data/azure_llm_conversation_500.csv"
-        ))
-        .unwrap();
+        let trace =
+            Trace::parse(include_bytes!("../../../../tests/data/azure_llm_conversation_500.csv")).unwrap();
         let mut recorded = Recorded::default();
         recorded.add(&event("a", 4, "0.000000000001", EventState::Settled));
         recorded.add(&event("b", 5, "1.5", EventState::Settled));
         recorded.add(&event("c", 0, "1", EventState::Refused));
         Report {
             run: Run::of(&trace, 1, Funds::Ample, Timestamp::EPOCH),
-            tally: Tally {
-                settled: 3,
-                replayed: 1,
-                ..Tally::default()
-            },
+            tally: Tally { settled: 3, replayed: 1, ..Tally::default() },
             recorded,
-            verdict: Verdict {
-                wallets: 2,
-                head_hash: Some(Hash([1; 32])),
-                ..Verdict::default()
-            },
+            verdict: Verdict { wallets: 2, head_hash: Some(Hash([1; 32])), ..Verdict::default() },
             wall: Duration::from_millis(1_500),
             driving: Duration::from_millis(1_000),
         }
@@ -424,32 +362,17 @@ mod tests {
     fn sums_are_exact_and_only_of_what_was_charged() {
         let json = report().json();
         assert_eq!(json["credits_deducted"], json!("9"));
-        assert_eq!(
-            json["provider_cost"],
-            json!([{"currency_code": "USD", "amount": "1.500000000001"}])
-        );
+        assert_eq!(json["provider_cost"], json!([{"currency_code": "USD", "amount": "1.500000000001"}]));
         assert_eq!(json["margin"][0]["amount"], json!("-0.01"));
-        assert_eq!(
-            (&json["events"], &json["newly_settled"]),
-            (&json!(500), &json!(2))
-        );
-        assert_eq!(
-            (&json["wall_seconds"], &json["ledger_verified"]),
-            (&json!(1.5), &json!(true))
-        );
+        assert_eq!((&json["events"], &json["newly_settled"]), (&json!(500), &json!(2)));
+        assert_eq!((&json["wall_seconds"], &json["ledger_verified"]), (&json!(1.5), &json!(true)));
         assert_eq!(json["top_customers"][0]["customer_id"], json!("b"));
     }
 
     #[test]
     fn people_see_tables() {
         let text = report().text();
-        for expect in [
-            "credits deducted",
-            "1.50 USD",
-            "-0.01 USD",
-            "verified",
-            "chat.reply",
-        ] {
+        for expect in ["credits deducted", "1.50 USD", "-0.01 USD", "verified", "chat.reply"] {
             assert!(text.contains(expect), "{expect} is missing in\n{text}");
         }
     }
@@ -457,13 +380,7 @@ mod tests {
     #[test]
     fn bad_rows_are_told_with_their_lines() {
         assert_eq!(faults_text(&[]), None);
-        let faults = vec![
-            Fault {
-                line: 7,
-                problem: "has 2 columns".to_owned()
-            };
-            25
-        ];
+        let faults = vec![Fault { line: 7, problem: "has 2 columns".to_owned() }; 25];
         let text = faults_text(&faults).unwrap();
         assert!(text.starts_with("25 rows") && text.contains("line 7: has 2") && text.contains("and 5 more"));
     }

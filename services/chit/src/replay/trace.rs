@@ -57,19 +57,12 @@ impl Trace {
     /// Reads the bytes of a file. Fails where the header is another one, or no row can be read.
     pub fn parse(bytes: &[u8]) -> anyhow::Result<Trace> {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(text);
+        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
         let mut record = ByteRecord::new();
         if !reader.read_byte_record(&mut record)? || !is_header(&record) {
             bail!("its first line is not the header {}", HEADER.join(","));
         }
-        let mut trace = Trace {
-            digest: Hash::of(&[bytes]),
-            rows: Vec::new(),
-            faults: Vec::new(),
-        };
+        let mut trace = Trace { digest: Hash::of(&[bytes]), rows: Vec::new(), faults: Vec::new() };
         let (mut number, mut lines) = (0, Lines::of(text));
         while reader.read_byte_record(&mut record)? {
             number += 1;
@@ -77,10 +70,7 @@ impl Trace {
                 Ok(row) => trace.rows.push(row),
                 Err(problem) => {
                     let start = record.position().map_or(0, csv::Position::byte);
-                    trace.faults.push(Fault {
-                        line: lines.at(start),
-                        problem,
-                    });
+                    trace.faults.push(Fault { line: lines.at(start), problem });
                 }
             }
         }
@@ -92,21 +82,12 @@ impl Trace {
 
     /// The first recorded instant. Rows need not be in order of time.
     pub fn first_at(&self) -> Timestamp {
-        self.rows
-            .iter()
-            .map(|row| row.at)
-            .min()
-            .unwrap_or(Timestamp::EPOCH)
+        self.rows.iter().map(|row| row.at).min().unwrap_or(Timestamp::EPOCH)
     }
 
     /// From the first recorded instant to the last.
     pub fn span(&self) -> Duration {
-        let last = self
-            .rows
-            .iter()
-            .map(|row| row.at)
-            .max()
-            .unwrap_or(Timestamp::EPOCH);
+        let last = self.rows.iter().map(|row| row.at).max().unwrap_or(Timestamp::EPOCH);
         last.since(self.first_at())
     }
 }
@@ -120,11 +101,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn of(text: &'a [u8]) -> Self {
-        Self {
-            text,
-            counted: 0,
-            line: 1,
-        }
+        Self { text, counted: 0, line: 1 }
     }
 
     fn at(&mut self, byte: u64) -> u64 {
@@ -133,10 +110,7 @@ impl<'a> Lines<'a> {
         while matches!(self.text.get(end), Some(b'\r' | b'\n')) {
             end += 1;
         }
-        let new = self.text[self.counted.min(end)..end]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count();
+        let new = self.text[self.counted.min(end)..end].iter().filter(|&&byte| byte == b'\n').count();
         self.counted = end;
         self.line += new as u64;
         self.line
@@ -153,11 +127,7 @@ fn is_header(record: &ByteRecord) -> bool {
 
 fn row(number: u64, record: &ByteRecord) -> Result<Row, String> {
     if record.len() != HEADER.len() {
-        return Err(format!(
-            "has {} columns instead of {}",
-            record.len(),
-            HEADER.len()
-        ));
+        return Err(format!("has {} columns instead of {}", record.len(), HEADER.len()));
     }
     let cell = |index: usize| {
         std::str::from_utf8(&record[index])
@@ -176,11 +146,7 @@ fn row(number: u64, record: &ByteRecord) -> Result<Row, String> {
 /// `2023-11-16 18:15:46.6805900` or RFC 3339, cut to microseconds.
 fn timestamp(text: &str) -> Option<Timestamp> {
     let (date, time) = text.split_once([' ', 'T'])?;
-    let zone = if time.ends_with('Z') || time.contains(['+', '-']) {
-        ""
-    } else {
-        "Z"
-    };
+    let zone = if time.ends_with('Z') || time.contains(['+', '-']) { "" } else { "Z" };
     Timestamp::parse(&format!("{date}T{time}{zone}"))
 }
 
@@ -188,10 +154,7 @@ fn tokens(column: &str, text: &str) -> Result<i64, String> {
     match text.parse::<i64>() {
         Ok(count) if (0..=TOKENS_MAX).contains(&count) => Ok(count),
         Ok(_) => Err(format!("{column} {text} is not within 0 and {TOKENS_MAX}")),
-        Err(_) => Err(format!(
-            "{column} `{}` is not a whole number",
-            shown(text.as_bytes())
-        )),
+        Err(_) => Err(format!("{column} `{}` is not a whole number", shown(text.as_bytes()))),
     }
 }
 
@@ -212,15 +175,7 @@ mod tests {
     fn rows_keep_their_numbers_times_and_tokens() {
         let trace = Trace::parse(TEXT.as_bytes()).unwrap();
         let at = Timestamp::parse("2023-11-16T18:15:50.995169Z").unwrap();
-        assert_eq!(
-            trace.rows[1],
-            Row {
-                number: 2,
-                at,
-                input_tokens: 396,
-                output_tokens: 109
-            }
-        );
+        assert_eq!(trace.rows[1], Row { number: 2, at, input_tokens: 396, output_tokens: 109 });
         assert_eq!(trace.faults, []);
         assert_eq!(trace.span(), Duration::from_micros(4_314_579));
         assert_eq!(trace.digest, Hash::of(&[TEXT.as_bytes()]));
@@ -246,25 +201,14 @@ mod tests {
         check("yesterday,374,44", "`yesterday` is not a UTC time");
         check("2023-13-16 18:15:46,374,44", "not a UTC time");
         check("2023-11-16 18:15:46,-1,44", "ContextTokens -1 is not within");
-        check(
-            "2023-11-16 18:15:46,1,1e9",
-            "GeneratedTokens `1e9` is not a whole number",
-        );
+        check("2023-11-16 18:15:46,1,1e9", "GeneratedTokens `1e9` is not a whole number");
         check("2023-11-16 18:15:46,1,", "GeneratedTokens `` is not");
-        check(
-            "2023-11-16 18:15:46,99999999999999999999,1",
-            "is not a whole number",
-        );
+        check("2023-11-16 18:15:46,99999999999999999999,1", "is not a whole number");
     }
 
     #[test]
     fn what_is_no_trace_is_refused_whole() {
-        for text in [
-            "",
-            "a,b,c\n1,2,3\n",
-            "TIMESTAMP,ContextTokens,GeneratedTokens\n",
-            "TIMESTAMP\n",
-        ] {
+        for text in ["", "a,b,c\n1,2,3\n", "TIMESTAMP,ContextTokens,GeneratedTokens\n", "TIMESTAMP\n"] {
             assert!(Trace::parse(text.as_bytes()).is_err(), "{text:?}");
         }
     }

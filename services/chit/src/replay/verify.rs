@@ -64,10 +64,7 @@ pub struct Chains {
 /// Recomputes one customer's wallet, or with an empty customer all of the tenant's. A wallet that does not exist is
 /// none at all.
 pub async fn chains(wallet: &Wallet, customer_id: &str, unit: &str) -> Result<Chains, Status> {
-    let request = VerifyLedgerRequest {
-        customer_id: customer_id.to_owned(),
-        unit: unit.to_owned(),
-    };
+    let request = VerifyLedgerRequest { customer_id: customer_id.to_owned(), unit: unit.to_owned() };
     let mut pages = match wallet.clone().verify_ledger(request).await {
         Ok(pages) => pages.into_inner(),
         Err(status) if is_missing(&status) => return Ok(Chains::default()),
@@ -79,9 +76,7 @@ pub async fn chains(wallet: &Wallet, customer_id: &str, unit: &str) -> Result<Ch
             Ok(Some(page)) => {
                 chains.transactions = page.transactions;
                 chains.wallets.extend(page.verified);
-                chains
-                    .findings
-                    .extend(page.findings.into_iter().map(Finding::from));
+                chains.findings.extend(page.findings.into_iter().map(Finding::from));
             }
             Ok(None) => return Ok(chains),
             Err(status) if is_missing(&status) => return Ok(Chains::default()),
@@ -99,10 +94,8 @@ pub async fn cross(
 ) -> Result<Crossed, Status> {
     let mut look = 1;
     loop {
-        let (transactions, events) = tokio::try_join!(
-            transactions(wallet, customer, unit),
-            events(metering, customer, unit)
-        )?;
+        let (transactions, events) =
+            tokio::try_join!(transactions(wallet, customer, unit), events(metering, customer, unit))?;
         let findings = cross_check(customer, unit, &events, &transactions);
         if findings.is_empty() || look == LOOKS {
             return Ok(Crossed { events, findings });
@@ -184,11 +177,8 @@ pub fn cross_check(
     transactions: &[Transaction],
 ) -> Vec<Finding> {
     let by_seq: HashMap<i64, &Transaction> = transactions.iter().map(|each| (each.seq, each)).collect();
-    let ended: HashSet<&str> = transactions
-        .iter()
-        .filter(|each| ends_hold(each))
-        .map(|each| each.hold_id.as_str())
-        .collect();
+    let ended: HashSet<&str> =
+        transactions.iter().filter(|each| ends_hold(each)).map(|each| each.hold_id.as_str()).collect();
     let finding = |event_id: &str, transaction: i64, check: &str, detail: String| Finding {
         customer_id: customer.to_owned(),
         unit: unit.to_owned(),
@@ -200,10 +190,7 @@ pub fn cross_check(
     let mut findings = Vec::new();
     let mut named: HashMap<i64, u32> = HashMap::new();
     for event in events {
-        let id = event
-            .content
-            .as_ref()
-            .map_or("", |content| content.event_id.as_str());
+        let id = event.content.as_ref().map_or("", |content| content.event_id.as_str());
         let mut charges = Vec::new();
         for number in event.transactions.iter().copied().filter(|&number| number > 0) {
             *named.entry(number).or_default() += 1;
@@ -229,17 +216,13 @@ pub fn cross_check(
 
 fn event_fault(event: &Event, charges: &[&Transaction], ended_holds: &HashSet<&str>) -> Option<String> {
     let told = amount(event.credits.as_ref());
-    let Some(spent) = charges
-        .iter()
-        .map(|each| net_spent(each))
-        .try_fold(Credits::ZERO, Credits::checked_add)
+    let Some(spent) =
+        charges.iter().map(|each| net_spent(each)).try_fold(Credits::ZERO, Credits::checked_add)
     else {
         return Some("its transactions sum beyond the range of an amount".to_owned());
     };
     if spent != told {
-        return Some(format!(
-            "says {told} credits, and its transactions sum to {spent}"
-        ));
+        return Some(format!("says {told} credits, and its transactions sum to {spent}"));
     }
     if !is_settled(event) {
         return None;
@@ -258,9 +241,7 @@ fn event_fault(event: &Event, charges: &[&Transaction], ended_holds: &HashSet<&s
     match closing {
         1 => None,
         0 if last_part() => None,
-        count => Some(format!(
-            "is settled and names {count} closing transactions instead of one"
-        )),
+        count => Some(format!("is settled and names {count} closing transactions instead of one")),
     }
 }
 
@@ -269,18 +250,12 @@ fn is_settled(event: &Event) -> bool {
 }
 
 fn is_customers(event: &Event) -> bool {
-    let class = event
-        .content
-        .as_ref()
-        .map_or(UsageClass::Unspecified, |content| content.usage_class());
+    let class = event.content.as_ref().map_or(UsageClass::Unspecified, |content| content.usage_class());
     matches!(class, UsageClass::Unspecified | UsageClass::Customer)
 }
 
 fn is_charge(transaction: &Transaction) -> bool {
-    matches!(
-        transaction.kind(),
-        TransactionKind::Deduct | TransactionKind::Commit
-    )
+    matches!(transaction.kind(), TransactionKind::Deduct | TransactionKind::Commit)
 }
 
 fn is_closing(transaction: &Transaction) -> bool {
@@ -292,10 +267,7 @@ fn is_closing(transaction: &Transaction) -> bool {
 }
 
 fn ends_hold(transaction: &Transaction) -> bool {
-    matches!(
-        transaction.kind(),
-        TransactionKind::Release | TransactionKind::ExpireHold
-    )
+    matches!(transaction.kind(), TransactionKind::Release | TransactionKind::ExpireHold)
 }
 
 /// What its legs brought to `spent`, less what they took from it.
@@ -337,10 +309,7 @@ mod tests {
 
     fn event(id: &str, credits: i64, transactions: &[i64]) -> Event {
         Event {
-            content: Some(UsageEvent {
-                event_id: id.to_owned(),
-                ..UsageEvent::default()
-            }),
+            content: Some(UsageEvent { event_id: id.to_owned(), ..UsageEvent::default() }),
             state: EventState::Settled.into(),
             credits: Some(credits_to_proto(Credits::whole(credits))),
             transactions: transactions.to_vec(),
@@ -360,11 +329,8 @@ mod tests {
     #[test]
     fn events_and_transactions_that_name_each_other_are_sound() {
         use TransactionKind::{Commit, Deduct};
-        let transactions = [
-            charge(2, Deduct, 4, false),
-            charge(4, Commit, 1, false),
-            charge(5, Commit, 2, true),
-        ];
+        let transactions =
+            [charge(2, Deduct, 4, false), charge(4, Commit, 1, false), charge(5, Commit, 2, true)];
         check(&[event("a", 4, &[2]), event("b", 3, &[4, 5])], &transactions, &[]);
     }
 
@@ -372,17 +338,9 @@ mod tests {
     fn what_was_planted_is_found() {
         use TransactionKind::{Commit, Deduct, Release};
         let deduct = [charge(2, Deduct, 4, false)];
-        check(
-            &[event("a", 5, &[2])],
-            &deduct,
-            &["says 5 credits, and its transactions sum to 4"],
-        );
+        check(&[event("a", 5, &[2])], &deduct, &["says 5 credits, and its transactions sum to 4"]);
         check(&[], &deduct, &["named by 0 events"]);
-        check(
-            &[event("a", 4, &[2]), event("b", 4, &[2])],
-            &deduct,
-            &["named by 2 events"],
-        );
+        check(&[event("a", 4, &[2]), event("b", 4, &[2])], &deduct, &["named by 2 events"]);
         check(&[event("a", 0, &[])], &[], &["names 0 closing"]);
         check(&[event("a", 4, &[3])], &[], &["does not have", "sum to 0"]);
         let twice = [charge(2, Deduct, 4, false), charge(3, Deduct, 4, false)];

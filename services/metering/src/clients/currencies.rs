@@ -30,29 +30,20 @@ impl Currencies {
     /// An empty cache.
     #[must_use]
     pub fn new(wallet: WalletClient) -> Self {
-        Self {
-            wallet,
-            known: Arc::default(),
-        }
+        Self { wallet, known: Arc::default() }
     }
 
     /// The tenant's reporting currency; none while it is not known.
     pub async fn of(&self, tenant: &str) -> Option<Arc<str>> {
         let now = Instant::now();
-        if let Some(known) = self
-            .known
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(tenant)
+        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(tenant)
             && known.until > now
         {
             return known.currency.clone();
         }
         let currency: Option<Arc<str>> = self.wallet.reporting_currency(tenant).await.ok().map(Into::into);
-        let known = Known {
-            until: now + if currency.is_some() { FRESH } else { RETRY },
-            currency: currency.clone(),
-        };
+        let known =
+            Known { until: now + if currency.is_some() { FRESH } else { RETRY }, currency: currency.clone() };
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(tenant.to_string(), known);
         currency

@@ -42,9 +42,7 @@ impl WalletClient {
     /// Over a channel.
     #[must_use]
     pub fn new(channel: Channel) -> Self {
-        Self {
-            client: WalletServiceClient::new(channel).max_decoding_message_size(64 << 20),
-        }
+        Self { client: WalletServiceClient::new(channel).max_decoding_message_size(64 << 20) }
     }
 
     /// Applies operations; one outcome each, in their order. Those of one tenant go in calls of at most 1,000, side
@@ -64,10 +62,7 @@ impl WalletClient {
     async fn apply_in_order(&self, calls: &[Call<'_>], batch: &[usize]) -> Vec<WalletOutcome> {
         let mut outcomes = Vec::with_capacity(batch.len());
         for part in batch.chunks(BATCH_ITEMS) {
-            let operations = part
-                .iter()
-                .map(|index| operation_to_proto(calls[*index]))
-                .collect();
+            let operations = part.iter().map(|index| operation_to_proto(calls[*index])).collect();
             let tenant = &calls[part[0]].fact.tenant;
             let answered = self.batch_apply(tenant, operations).await;
             match answered {
@@ -100,13 +95,7 @@ impl WalletClient {
     ) -> Result<Vec<wallet::OperationResult>, tonic::Status> {
         let mut request = call_as(wallet::BatchApplyRequest { operations }, tenant, Origin::Metering)?;
         request.set_timeout(TIMEOUT);
-        Ok(self
-            .client
-            .clone()
-            .batch_apply(request)
-            .await?
-            .into_inner()
-            .results)
+        Ok(self.client.clone().batch_apply(request).await?.into_inner().results)
     }
 
     /// A wallet's balances; none while the wallet is away or does not exist.
@@ -174,19 +163,9 @@ impl WalletClient {
     pub async fn reporting_currency(&self, tenant: &str) -> Result<String, tonic::Status> {
         let mut request = call_as(wallet::GetSettingsRequest {}, tenant, Origin::Metering)?;
         request.set_timeout(READ_TIMEOUT);
-        let settings = self
-            .client
-            .clone()
-            .get_settings(request)
-            .await?
-            .into_inner()
-            .settings;
+        let settings = self.client.clone().get_settings(request).await?.into_inner().settings;
         let currency = settings.unwrap_or_default().reporting_currency;
-        Ok(if currency.is_empty() {
-            "USD".to_string()
-        } else {
-            currency
-        })
+        Ok(if currency.is_empty() { "USD".to_string() } else { currency })
     }
 }
 
@@ -217,16 +196,10 @@ fn operation_to_proto(call: Call<'_>) -> wallet::Operation {
             on_insufficient: insufficient_to_proto(*mode) as i32,
             ..deduct(fact, key)
         }),
-        WalletOp::Reserve {
-            amount, ttl_seconds, ..
-        } => Op::Reserve(reserve(fact, key, *amount, *ttl_seconds)),
-        WalletOp::Commit {
-            hold,
-            total,
-            keep_open,
-            mode,
-            ..
-        } => Op::Commit(wallet::CommitRequest {
+        WalletOp::Reserve { amount, ttl_seconds, .. } => {
+            Op::Reserve(reserve(fact, key, *amount, *ttl_seconds))
+        }
+        WalletOp::Commit { hold, total, keep_open, mode, .. } => Op::Commit(wallet::CommitRequest {
             customer_id: fact.customer_id.clone(),
             unit: fact.unit.clone(),
             hold_id: hold.clone(),
@@ -243,9 +216,7 @@ fn operation_to_proto(call: Call<'_>) -> wallet::Operation {
             idempotency_key: key,
             details: Some(details_to_proto(fact)),
         }),
-        WalletOp::Reverse {
-            transaction, amount, ..
-        } => Op::Reverse(wallet::ReverseRequest {
+        WalletOp::Reverse { transaction, amount, .. } => Op::Reverse(wallet::ReverseRequest {
             customer_id: fact.customer_id.clone(),
             unit: fact.unit.clone(),
             transaction: *transaction,
@@ -254,9 +225,7 @@ fn operation_to_proto(call: Call<'_>) -> wallet::Operation {
             details: Some(details_to_proto(fact)),
         }),
     };
-    wallet::Operation {
-        operation: Some(operation),
-    }
+    wallet::Operation { operation: Some(operation) }
 }
 
 fn deduct(fact: &Fact, idempotency_key: String) -> wallet::DeductRequest {
@@ -326,14 +295,8 @@ fn outcome_of(result: wallet::OperationResult) -> WalletOutcome {
             hold: hold_of(done.hold),
             ..answer_of(done.outcome)
         },
-        Some(Res::Reserve(done)) => WalletAnswer {
-            hold: hold_of(done.hold),
-            ..answer_of(done.outcome)
-        },
-        Some(Res::Release(done)) => WalletAnswer {
-            hold: hold_of(done.hold),
-            ..answer_of(done.outcome)
-        },
+        Some(Res::Reserve(done)) => WalletAnswer { hold: hold_of(done.hold), ..answer_of(done.outcome) },
+        Some(Res::Release(done)) => WalletAnswer { hold: hold_of(done.hold), ..answer_of(done.outcome) },
         Some(Res::Reverse(done)) => WalletAnswer {
             amount: credits(done.reversed.as_ref()),
             draws: done.returns.iter().map(draw_of).collect(),
@@ -398,16 +361,10 @@ fn hold_of(hold: Option<wallet::Hold>) -> Option<(String, Timestamp)> {
 }
 
 fn draw_of(draw: &wallet::Draw) -> Draw {
-    Draw {
-        grant: draw.grant_id.clone(),
-        amount: credits(draw.amount.as_ref()),
-        cost_basis: draw.cost_basis,
-    }
+    Draw { grant: draw.grant_id.clone(), amount: credits(draw.amount.as_ref()), cost_basis: draw.cost_basis }
 }
 
 /// What our own wallet says is within range; an amount that is not would show as zero and fail verification.
 fn credits(amount: Option<&types::Credits>) -> Credits {
-    amount
-        .and_then(|amount| credits_from_proto(amount).ok())
-        .unwrap_or(Credits::ZERO)
+    amount.and_then(|amount| credits_from_proto(amount).ok()).unwrap_or(Credits::ZERO)
 }

@@ -199,11 +199,7 @@ impl Authorization {
     /// The public id.
     #[must_use]
     pub fn id(&self) -> PublicId {
-        PublicId {
-            kind: IdKind::Authorization,
-            shard: Shard(self.place.shard),
-            uuid: self.uuid,
-        }
+        PublicId { kind: IdKind::Authorization, shard: Shard(self.place.shard), uuid: self.uuid }
     }
 
     /// Decides a settlement that is not a repetition.
@@ -218,17 +214,10 @@ impl Authorization {
         let before = &self.totals;
         let cost = self.cost_so_far(costing.cost.clone());
         fact.ordinal = i32::from(before.part == 0);
-        fact.kind = if settle.keep_open {
-            FactKind::Part
-        } else {
-            FactKind::Settled
-        };
+        fact.kind = if settle.keep_open { FactKind::Part } else { FactKind::Settled };
         fact.part = settle.part;
-        fact.currency = cost
-            .as_ref()
-            .map_or_else(String::new, |cost| cost.currency.clone());
-        fact.sums
-            .set_cost(picos(cost.as_ref()) - picos(before.cost.as_ref()));
+        fact.currency = cost.as_ref().map_or_else(String::new, |cost| cost.currency.clone());
+        fact.sums.set_cost(picos(cost.as_ref()) - picos(before.cost.as_ref()));
         if before.part > 0 {
             fact.sums.events = 0;
             fact.sums.uncosted -= i64::from(before.uncosted);
@@ -242,11 +231,7 @@ impl Authorization {
         fact.body.step_fingerprint = settle.fingerprint().to_string();
         fact.body.authorization = self.id().to_string();
         let settling = Settling {
-            state: if settle.keep_open {
-                AuthorizationState::Partly
-            } else {
-                AuthorizationState::Settled
-            },
+            state: if settle.keep_open { AuthorizationState::Partly } else { AuthorizationState::Settled },
             totals: Totals {
                 part: settle.part.max(before.part + 1),
                 quantity_micros: content.quantity().micros(),
@@ -259,13 +244,7 @@ impl Authorization {
             },
             is_recorded: true,
         };
-        Ok(self.pending(
-            format!("settle:{}", settle.part),
-            fact,
-            settle,
-            price.credits,
-            settling,
-        ))
+        Ok(self.pending(format!("settle:{}", settle.part), fact, settle, price.credits, settling))
     }
 
     /// Decides a void: what parts have charged stays, and the event is then settled at its last totals.
@@ -276,24 +255,13 @@ impl Authorization {
         let has_parts = self.totals.part > 0;
         let mut fact = self.zero_fact();
         fact.body.step_fingerprint = "void".to_string();
-        let state = if has_parts {
-            AuthorizationState::Settled
-        } else {
-            AuthorizationState::Voided
-        };
-        let release = || WalletOp::Release {
-            key: self.content.event_id.clone(),
-            hold: self.hold.clone(),
-        };
+        let state = if has_parts { AuthorizationState::Settled } else { AuthorizationState::Voided };
+        let release = || WalletOp::Release { key: self.content.event_id.clone(), hold: self.hold.clone() };
         Ok(Pending {
             step: "void".to_string(),
             fact,
             operations: self.is_held().then(release).into_iter().collect(),
-            settling: Some(Settling {
-                state,
-                totals: self.totals.clone(),
-                is_recorded: has_parts,
-            }),
+            settling: Some(Settling { state, totals: self.totals.clone(), is_recorded: has_parts }),
             would_cost: Credits::ZERO,
             stored_at: Timestamp::EPOCH,
         })
@@ -335,11 +303,7 @@ impl Authorization {
             fact,
             operations: is_charged.then(commit).into_iter().collect(),
             settling: Some(settling),
-            would_cost: if is_charged {
-                Credits::ZERO
-            } else {
-                total - self.totals.price
-            },
+            would_cost: if is_charged { Credits::ZERO } else { total - self.totals.price },
             stored_at: Timestamp::EPOCH,
         }
     }
@@ -373,10 +337,7 @@ impl Authorization {
         if settle.part == expected || (settle.part == 0 && expected == 1) {
             return Ok(());
         }
-        Err(Refusal::PartOutOfOrder {
-            part: settle.part,
-            expected,
-        })
+        Err(Refusal::PartOutOfOrder { part: settle.part, expected })
     }
 
     /// The totals so far as content, so that they are priced like any event.
@@ -406,19 +367,10 @@ impl Authorization {
         content.quantity_micros = Some(self.totals.quantity_micros);
         content.tokens = self.totals.tokens;
         content.credits = self.totals.credits;
-        let mut fact = Fact::first(
-            &content,
-            self.place,
-            self.created_at,
-            &super::price::Costing::default(),
-        );
+        let mut fact = Fact::first(&content, self.place, self.created_at, &super::price::Costing::default());
         fact.ordinal = 0;
         fact.sums = super::sums::Sums::default();
-        fact.currency = self
-            .totals
-            .cost
-            .as_ref()
-            .map_or_else(String::new, |cost| cost.currency.clone());
+        fact.currency = self.totals.cost.as_ref().map_or_else(String::new, |cost| cost.currency.clone());
         fact.body.price_credits = Some(self.totals.price);
         fact.body.price.clone_from(&self.stamp);
         fact.body.authorization = self.id().to_string();

@@ -27,19 +27,10 @@ pub enum Admission {
 #[must_use]
 pub fn admit(said_at: Option<Timestamp>, now: Timestamp) -> Admission {
     match said_at {
-        None => Admission::At {
-            occurred_at: now,
-            clock_skewed: false,
-        },
-        Some(said) if said > now => Admission::At {
-            occurred_at: now,
-            clock_skewed: true,
-        },
+        None => Admission::At { occurred_at: now, clock_skewed: false },
+        Some(said) if said > now => Admission::At { occurred_at: now, clock_skewed: true },
         Some(said) if said < now - WINDOW => Admission::TooOld,
-        Some(said) => Admission::At {
-            occurred_at: said,
-            clock_skewed: false,
-        },
+        Some(said) => Admission::At { occurred_at: said, clock_skewed: false },
     }
 }
 
@@ -53,10 +44,7 @@ mod tests {
         let at = |seconds: i64| Some(Timestamp::from_seconds(10_000_000 + seconds));
         let window = i64::try_from(WINDOW.as_secs()).unwrap();
         let check = |said_at, expect| assert_eq!(admit(said_at, now), expect, "{said_at:?}");
-        let taken = |occurred_at, clock_skewed| Admission::At {
-            occurred_at,
-            clock_skewed,
-        };
+        let taken = |occurred_at, clock_skewed| Admission::At { occurred_at, clock_skewed };
         check(None, taken(now, false));
         check(at(0), taken(now, false));
         check(at(1), taken(now, true));

@@ -139,9 +139,7 @@ impl Content {
     /// The quantity: one where none was said.
     #[must_use]
     pub fn quantity(&self) -> Quantity {
-        self.quantity_micros
-            .and_then(Quantity::from_micros)
-            .unwrap_or(Quantity::ONE)
+        self.quantity_micros.and_then(Quantity::from_micros).unwrap_or(Quantity::ONE)
     }
 
     /// The tokens.

@@ -265,10 +265,7 @@ impl Fact {
             event_type: content.event_type.clone(),
             usage_class: content.usage_class,
             occurred_at,
-            currency: costing
-                .cost
-                .as_ref()
-                .map_or_else(String::new, |cost| cost.currency.clone()),
+            currency: costing.cost.as_ref().map_or_else(String::new, |cost| cost.currency.clone()),
             sums,
             body: Body {
                 said_at: content.said_at,

@@ -46,11 +46,7 @@ impl TryFrom<Written> for Place {
 
     fn try_from((shard, customer, event): Written) -> Result<Self, Self::Error> {
         let key = |hex: &str| u128::from_str_radix(hex, 16).map(u128::to_be_bytes);
-        Ok(Self {
-            shard,
-            customer: key(&customer)?,
-            event: key(&event)?,
-        })
+        Ok(Self { shard, customer: key(&customer)?, event: key(&event)? })
     }
 }
 

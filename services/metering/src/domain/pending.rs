@@ -238,22 +238,14 @@ impl Pending {
         let mut fact = self.fact.clone();
         let again = fact.sums.refused < 0;
         let refusal = Some(Refusal::Wallet(why.clone()));
-        let nothing = |refusal| Finished {
-            fact: None,
-            settled: None,
-            refusal,
-            balance: None,
-        };
+        let nothing = |refusal| Finished { fact: None, settled: None, refusal, balance: None };
         let settled = match &self.settling {
             Some(settling) if settling.ends_with(why.reason) => Some(settling.clone().closed()),
             Some(_) => return nothing(refusal),
             None => None,
         };
         // What earlier parts charged has not leaked.
-        let charged = self
-            .settling
-            .as_ref()
-            .map_or(Credits::ZERO, |settling| settling.totals.charged);
+        let charged = self.settling.as_ref().map_or(Credits::ZERO, |settling| settling.totals.charged);
         let price = fact.body.price_credits.unwrap_or(Credits::ZERO);
         let leaked = price.minus_or_zero(charged).micros();
         let more_leaked = fact.sums.leaked_micros + leaked;
@@ -264,17 +256,8 @@ impl Pending {
         fact.recorded_at = now;
         fact.sums.refused += 1;
         fact.sums.leaked_micros = more_leaked;
-        fact.body.refused = Some(Why {
-            reason: why.reason,
-            message: why.message,
-            facts: why.facts,
-        });
-        Finished {
-            fact: Some(fact),
-            settled,
-            refusal,
-            balance: None,
-        }
+        fact.body.refused = Some(Why { reason: why.reason, message: why.message, facts: why.facts });
+        Finished { fact: Some(fact), settled, refusal, balance: None }
     }
 }
 
@@ -297,11 +280,7 @@ fn take_answer(fact: &mut Fact, answer: &WalletAnswer, operation: &WalletOp) {
         fact.body.owed_added = Some(owed + answer.owed_added);
     }
     if answer.seq > 0 && !matches!(operation, WalletOp::Release { .. }) {
-        fact.body.named.push(Named {
-            seq: answer.seq,
-            amount,
-            reverses,
-        });
+        fact.body.named.push(Named { seq: answer.seq, amount, reverses });
         fact.body.hash.clone_from(&answer.hash);
     }
 }
@@ -338,15 +317,9 @@ mod tests {
             transaction,
             amount: Credits::whole(3),
         };
-        let done = WalletAnswer {
-            seq: 9,
-            amount: Credits::whole(3),
-            ..WalletAnswer::default()
-        };
+        let done = WalletAnswer { seq: 9, amount: Credits::whole(3), ..WalletAnswer::default() };
         let outcomes = [refused(1), WalletOutcome::Done(Box::new(done))];
-        let finished = pending(vec![reverse(2), reverse(1)])
-            .finish(&outcomes, Timestamp::EPOCH)
-            .unwrap();
+        let finished = pending(vec![reverse(2), reverse(1)]).finish(&outcomes, Timestamp::EPOCH).unwrap();
         let named = &finished.fact.unwrap().body.named;
         assert_eq!((named[0].seq, named[0].reverses), (9, 1));
     }
@@ -354,18 +327,12 @@ mod tests {
     #[test]
     fn what_parts_charged_has_not_leaked_when_the_hold_is_gone() {
         const HOLD_CLOSED: i32 = 9;
-        let release = WalletOp::Release {
-            key: "e".into(),
-            hold: "hd_1".into(),
-        };
+        let release = WalletOp::Release { key: "e".into(), hold: "hd_1".into() };
         let mut pending = pending(vec![release]);
         pending.fact.body.price_credits = Some(Credits::whole(10));
         pending.settling = Some(Settling {
             state: AuthorizationState::Settled,
-            totals: Totals {
-                charged: Credits::whole(8),
-                ..Totals::default()
-            },
+            totals: Totals { charged: Credits::whole(8), ..Totals::default() },
             is_recorded: true,
         });
         let finished = pending.finish(&[refused(HOLD_CLOSED)], Timestamp::EPOCH).unwrap();

@@ -74,10 +74,7 @@ pub fn price(
         exact: decision.priced.exact.to_string(),
         credits,
     };
-    Ok(Price {
-        credits,
-        stamp: Some(stamp),
-    })
+    Ok(Price { credits, stamp: Some(stamp) })
 }
 
 /// What the provider charges: as said, else by the model's table in force at `occurred_at`. Beyond
@@ -85,34 +82,23 @@ pub fn price(
 #[must_use]
 pub fn costing(replica: Option<&Replica>, content: &Content, occurred_at: Timestamp) -> Costing {
     if let Some(cost) = &content.provider_cost {
-        return Costing {
-            cost: Some(cost.clone()),
-            ..Costing::default()
-        };
+        return Costing { cost: Some(cost.clone()), ..Costing::default() };
     }
     let model = content.model();
     if model.is_empty() {
         return Costing::default();
     }
-    let known = replica
-        .and_then(|replica| replica.cost_table_at(occurred_at))
-        .and_then(|table| {
-            let picos = i64::try_from(table.cost(model, content.tokens())?.0).ok()?;
-            (picos <= COST_UNITS_MAX * PICOS_PER_UNIT).then_some((table, picos))
-        });
+    let known = replica.and_then(|replica| replica.cost_table_at(occurred_at)).and_then(|table| {
+        let picos = i64::try_from(table.cost(model, content.tokens())?.0).ok()?;
+        (picos <= COST_UNITS_MAX * PICOS_PER_UNIT).then_some((table, picos))
+    });
     match known {
         Some((table, picos)) => Costing {
-            cost: Some(ProviderCost {
-                currency: table.currency.clone(),
-                picos,
-            }),
+            cost: Some(ProviderCost { currency: table.currency.clone(), picos }),
             table_version: table.version,
             is_missing: false,
         },
-        None => Costing {
-            is_missing: true,
-            ..Costing::default()
-        },
+        None => Costing { is_missing: true, ..Costing::default() },
     }
 }
 

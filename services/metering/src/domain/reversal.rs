@@ -51,12 +51,7 @@ impl Reverse {
                 let micros = facts.iter().map(|fact| fact.sums.credits_micros).filter(of_sign);
                 Credits::from_micros(micros.sum::<i64>() * sign)
             };
-            return Err(Refusal::ReversalTooLarge {
-                amount: sum(1),
-                reversed: sum(-1),
-                left,
-                required,
-            });
+            return Err(Refusal::ReversalTooLarge { amount: sum(1), reversed: sum(-1), left, required });
         }
         Ok(self.pending(last, &charges, required))
     }
@@ -130,18 +125,11 @@ mod tests {
     use crate::domain::fact::Named;
 
     fn fact(kind: FactKind, named: &[(i64, i64, i64)]) -> Fact {
-        let mut fact = Fact {
-            kind,
-            ..Fact::default()
-        };
+        let mut fact = Fact { kind, ..Fact::default() };
         for (seq, whole, reverses) in named {
             let amount = Credits::whole(*whole);
             fact.sums.credits_micros += amount.micros();
-            fact.body.named.push(Named {
-                seq: *seq,
-                amount,
-                reverses: *reverses,
-            });
+            fact.body.named.push(Named { seq: *seq, amount, reverses: *reverses });
         }
         fact
     }
@@ -154,16 +142,13 @@ mod tests {
             fact(FactKind::Reversed, &[(3, -2, 2)]),
         ];
         let check = |amount: Option<i64>, expect: Option<&[(i64, i64)]>| {
-            let reverse = Reverse {
-                amount: amount.map(Credits::whole),
-                key: "k".into(),
-                ..Reverse::default()
-            };
+            let reverse =
+                Reverse { amount: amount.map(Credits::whole), key: "k".into(), ..Reverse::default() };
             let undone = reverse.decide(&facts).ok().map(|pending| {
                 let of = |operation: WalletOp| match operation {
-                    WalletOp::Reverse {
-                        transaction, amount, ..
-                    } => (transaction, amount.micros() / 1_000_000),
+                    WalletOp::Reverse { transaction, amount, .. } => {
+                        (transaction, amount.micros() / 1_000_000)
+                    }
                     other => panic!("{other:?}"),
                 };
                 pending.operations.into_iter().map(of).collect::<Vec<_>>()
@@ -182,15 +167,9 @@ mod tests {
         for facts in [
             vec![fact(FactKind::Refused, &[])],
             vec![fact(FactKind::Part, &[(1, 10, 0)])],
-            vec![
-                fact(FactKind::Settled, &[(1, 10, 0)]),
-                fact(FactKind::Reversed, &[(2, -10, 1)]),
-            ],
+            vec![fact(FactKind::Settled, &[(1, 10, 0)]), fact(FactKind::Reversed, &[(2, -10, 1)])],
         ] {
-            assert!(matches!(
-                Reverse::default().decide(&facts),
-                Err(Refusal::EventState { .. })
-            ));
+            assert!(matches!(Reverse::default().decide(&facts), Err(Refusal::EventState { .. })));
         }
     }
 }

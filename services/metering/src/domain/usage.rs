@@ -50,12 +50,7 @@ impl Deltas {
         let mut deltas = Self::default();
         for fact in facts {
             let group = group(fact);
-            let day = (
-                group.clone(),
-                fact.place.customer,
-                fact.customer_id.clone(),
-                fact.occurred_at.day(),
-            );
+            let day = (group.clone(), fact.place.customer, fact.customer_id.clone(), fact.occurred_at.day());
             *deltas.days.entry(day).or_default() += fact.sums;
             *deltas.hours.entry((group, fact.occurred_at.hour())).or_default() += fact.sums;
         }

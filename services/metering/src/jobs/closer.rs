@@ -17,15 +17,10 @@ pub async fn close_once(desk: &Desk) -> Result<usize> {
     let tools = desk.tools();
     let now = tools.clock.now();
     let mut tx = tools.store.read().await?;
-    let due = tx
-        .due_authorizations(0, now - AFTER_EXPIRY, AUTHORIZATIONS)
-        .await?;
+    let due = tx.due_authorizations(0, now - AFTER_EXPIRY, AUTHORIZATIONS).await?;
     tx.commit().await?;
     // A part's total is priced again; without books it waits.
-    for stored in due
-        .iter()
-        .filter(|stored| stored.state == AuthorizationState::Partly)
-    {
+    for stored in due.iter().filter(|stored| stored.state == AuthorizationState::Partly) {
         tools.replicas.ensure(&stored.content.tenant).await;
     }
     let items: Vec<Item> = due
@@ -39,8 +34,5 @@ pub async fn close_once(desk: &Desk) -> Result<usize> {
         })
         .collect();
     let answers = desk.submit_many(items, None).await;
-    Ok(answers
-        .iter()
-        .filter(|answer| matches!(answer, Ok(Ok(_))))
-        .count())
+    Ok(answers.iter().filter(|answer| matches!(answer, Ok(Ok(_)))).count())
 }

@@ -24,11 +24,7 @@ const TIDY_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// Every job of a pod.
 pub fn all(desk: &Desk, config: &Config) -> Vec<Job> {
-    vec![
-        settler(desk.clone(), config),
-        closer(desk.clone(), config),
-        tidy(desk.clone()),
-    ]
+    vec![settler(desk.clone(), config), closer(desk.clone(), config), tidy(desk.clone())]
 }
 
 fn settler(desk: Desk, config: &Config) -> Job {
@@ -50,11 +46,7 @@ fn settler(desk: Desk, config: &Config) -> Job {
                 return Ok(Next::AfterInterval);
             }
             failures.store(0, Ordering::Relaxed);
-            let next = if settled.has_more {
-                Next::AtOnce
-            } else {
-                Next::AfterInterval
-            };
+            let next = if settled.has_more { Next::AtOnce } else { Next::AfterInterval };
             Ok::<_, chit_store::StoreError>(next)
         }
     })
@@ -65,11 +57,7 @@ fn closer(desk: Desk, config: &Config) -> Job {
         let desk = desk.clone();
         async move {
             let closed = close_once(&desk).await?;
-            Ok::<_, chit_store::StoreError>(if closed == 0 {
-                Next::AfterInterval
-            } else {
-                Next::AtOnce
-            })
+            Ok::<_, chit_store::StoreError>(if closed == 0 { Next::AfterInterval } else { Next::AtOnce })
         }
     })
 }

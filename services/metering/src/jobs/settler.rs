@@ -37,19 +37,11 @@ pub async fn settle_once(desk: &Desk, after: Duration) -> Result<Settled> {
         early: None,
     });
     let answers = desk.submit_many(items.collect(), None).await;
-    let is_away = |answer: &_| {
-        matches!(
-            answer,
-            Err(_) | Ok(Err(Refusal::Unavailable { what: "the wallet" }))
-        )
-    };
+    let is_away =
+        |answer: &_| matches!(answer, Err(_) | Ok(Err(Refusal::Unavailable { what: "the wallet" })));
     let away = answers.iter().filter(|answer| is_away(answer)).count();
     if count > 0 {
         tracing::info!(steps = count, away, "steps left in intake were sent again");
     }
-    Ok(Settled {
-        finished: count - away,
-        is_wallet_away: away > 0,
-        has_more: count == STEPS,
-    })
+    Ok(Settled { finished: count - away, is_wallet_away: away > 0, has_more: count == STEPS })
 }

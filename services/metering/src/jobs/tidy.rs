@@ -22,8 +22,6 @@ pub(super) async fn tidy_once(tools: &Tools) -> Result<()> {
 /// Makes the tables of every day an event may occur on, and of a few ahead.
 pub(super) async fn make_days(store: &Store, now: Timestamp) -> Result<()> {
     let window = i64::try_from(WINDOW_DAYS).unwrap_or(i64::MAX);
-    store
-        .ensure_days(now.day() - window..=now.day() + PARTITION_DAYS_AHEAD)
-        .await?;
+    store.ensure_days(now.day() - window..=now.day() + PARTITION_DAYS_AHEAD).await?;
     Ok(())
 }

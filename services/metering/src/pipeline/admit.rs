@@ -13,14 +13,8 @@ use crate::store::{FactRef, KeyKind, KeyRow, Locking, Result, Tx};
 
 /// Decides items of different events, one task each.
 pub(super) async fn admit(tools: &Tools, items: &[&Item], now: Timestamp) -> Result<Vec<Task>> {
-    let proposals: Vec<Proposal> = items
-        .iter()
-        .map(|item| propose(item, &tools.replicas, now))
-        .collect();
-    if items
-        .iter()
-        .all(|item| matches!(item.command, Command::Resume(_)))
-    {
+    let proposals: Vec<Proposal> = items.iter().map(|item| propose(item, &tools.replicas, now)).collect();
+    if items.iter().all(|item| matches!(item.command, Command::Resume(_))) {
         return Ok(decide(tools, items, proposals, &HashSet::new(), &Known::default(), now).0);
     }
     let mut tx = tools.store.begin().await?;
@@ -61,15 +55,9 @@ async fn look_up(tx: &mut Tx, mut asked: Vec<Place>) -> Result<Known> {
     }
     asked.sort_unstable();
     known.keys = tx.find_keys(&asked, Locking::Rows).await?;
-    let used: Vec<&KeyRow> = asked
-        .iter()
-        .filter_map(|place| known.keys.get(&place.event))
-        .collect();
-    let authorized: Vec<Place> = used
-        .iter()
-        .filter(|key| key.kind == KeyKind::Authorization)
-        .map(|key| key.place)
-        .collect();
+    let used: Vec<&KeyRow> = asked.iter().filter_map(|place| known.keys.get(&place.event)).collect();
+    let authorized: Vec<Place> =
+        used.iter().filter(|key| key.kind == KeyKind::Authorization).map(|key| key.place).collect();
     if !authorized.is_empty() {
         known.authorizations = tx.find_authorizations(&authorized, Locking::Rows).await?;
     }
@@ -79,19 +67,10 @@ async fn look_up(tx: &mut Tx, mut asked: Vec<Place>) -> Result<Known> {
     }
     let places: Vec<Place> = charged.iter().map(|key| key.place).collect();
     for pending in tx.find_intake(&places).await? {
-        known
-            .intake
-            .entry(pending.fact.place.event)
-            .or_default()
-            .push(pending);
+        known.intake.entry(pending.fact.place.event).or_default().push(pending);
     }
-    let events: Vec<FactRef> = charged
-        .iter()
-        .map(|key| FactRef {
-            place: key.place,
-            occurred_at: key.occurred_at,
-        })
-        .collect();
+    let events: Vec<FactRef> =
+        charged.iter().map(|key| FactRef { place: key.place, occurred_at: key.occurred_at }).collect();
     let mut facts = HashMap::with_capacity(events.len());
     for fact in tx.find_facts(&events).await? {
         facts.entry(fact.place.event).or_insert_with(Vec::new).push(fact);
@@ -108,12 +87,7 @@ fn decide(
     known: &Known,
     now: Timestamp,
 ) -> (Vec<Task>, Writes) {
-    let mut decider = Decider {
-        known,
-        replicas: &tools.replicas,
-        writes: Writes::default(),
-        now,
-    };
+    let mut decider = Decider { known, replicas: &tools.replicas, writes: Writes::default(), now };
     let tasks = items
         .iter()
         .zip(proposals)
@@ -129,19 +103,11 @@ async fn write(tx: &mut Tx, tools: &Tools, writes: &mut Writes, now: Timestamp) 
     for place in &writes.unparked {
         tx.unpark(*place).await?;
     }
-    let parked: Vec<_> = writes
-        .parked
-        .iter()
-        .map(|(place, content)| (*place, content))
-        .collect();
+    let parked: Vec<_> = writes.parked.iter().map(|(place, content)| (*place, content)).collect();
     tx.park(&parked, now).await?;
-    writes
-        .intake
-        .sort_unstable_by(|a, b| (a.place, &a.step).cmp(&(b.place, &b.step)));
+    writes.intake.sort_unstable_by(|a, b| (a.place, &a.step).cmp(&(b.place, &b.step)));
     tx.insert_intake(&writes.intake).await?;
-    writes
-        .authorizations
-        .sort_unstable_by_key(|authorization| authorization.place);
+    writes.authorizations.sort_unstable_by_key(|authorization| authorization.place);
     tx.put_authorizations(&writes.authorizations).await?;
     tx.record(&mut writes.facts, tools.ids.next(now), now).await
 }

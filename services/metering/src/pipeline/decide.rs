@@ -85,11 +85,9 @@ impl Decider<'_> {
             Command::Settle(settle) => self.settle(item, settle),
             Command::Void => self.void(item),
             Command::Reverse(reverse) => self.reverse(item, reverse),
-            Command::Resume(pending) => Task::Send {
-                pending: pending.clone(),
-                is_replayed: true,
-                total_before: Credits::ZERO,
-            },
+            Command::Resume(pending) => {
+                Task::Send { pending: pending.clone(), is_replayed: true, total_before: Credits::ZERO }
+            }
             Command::Close => self.close(item),
         }
     }
@@ -111,10 +109,7 @@ impl Decider<'_> {
             Proposal::Authorize(_, authorization) => {
                 self.writes.authorizations.push(authorization.as_ref().clone());
                 match authorization.reserve {
-                    Some(_) => Task::Reserve {
-                        authorization,
-                        is_replayed: false,
-                    },
+                    Some(_) => Task::Reserve { authorization, is_replayed: false },
                     None => Task::PresentAuthorized(authorization),
                 }
             }
@@ -204,10 +199,9 @@ impl Decider<'_> {
         };
         let authorization = Box::new(stored.clone());
         match stored.state {
-            AuthorizationState::Pending | AuthorizationState::Declined => Task::Reserve {
-                authorization,
-                is_replayed: false,
-            },
+            AuthorizationState::Pending | AuthorizationState::Declined => {
+                Task::Reserve { authorization, is_replayed: false }
+            }
             AuthorizationState::Open
             | AuthorizationState::Partly
             | AuthorizationState::Settled
@@ -229,11 +223,7 @@ impl Decider<'_> {
         if self.known.intake.contains_key(&item.place.event) {
             return refused(Refusal::Unavailable { what: "the wallet" });
         }
-        let facts = self
-            .known
-            .facts
-            .get(&item.place.event)
-            .map_or(&[][..], Vec::as_slice);
+        let facts = self.known.facts.get(&item.place.event).map_or(&[][..], Vec::as_slice);
         let same_part = |fact: &&Fact| fact.part == settle.part && is_settlement(fact);
         if let Some(fact) = facts.iter().rev().find(same_part) {
             if fact.body.step_fingerprint != fingerprint {
@@ -261,29 +251,13 @@ impl Decider<'_> {
         if self.known.intake.contains_key(&item.place.event) {
             return refused(Refusal::Unavailable { what: "the wallet" });
         }
-        let facts = self
-            .known
-            .facts
-            .get(&item.place.event)
-            .map_or(&[][..], Vec::as_slice);
+        let facts = self.known.facts.get(&item.place.event).map_or(&[][..], Vec::as_slice);
         if let Some(fact) = facts.iter().find(|fact| fact.body.step_fingerprint == "void") {
             return repeated_step(facts, fact);
         }
         if stored.state == AuthorizationState::Voided {
-            let fact = Fact::first(
-                &stored.content,
-                stored.place,
-                stored.created_at,
-                &Default::default(),
-            );
-            return present(
-                EventState::Voided,
-                Fact {
-                    sums: Sums::default(),
-                    ..fact
-                },
-                Credits::ZERO,
-            );
+            let fact = Fact::first(&stored.content, stored.place, stored.created_at, &Default::default());
+            return present(EventState::Voided, Fact { sums: Sums::default(), ..fact }, Credits::ZERO);
         }
         match stored.void() {
             Ok(pending) => self.send(pending, stored.totals.charged),
@@ -339,11 +313,7 @@ impl Decider<'_> {
     fn send(&mut self, mut pending: Pending, total_before: Credits) -> Task {
         pending.stored_at = self.now;
         self.writes.intake.push(IntakeRow::new(&pending));
-        Task::Send {
-            pending: Box::new(pending),
-            is_replayed: false,
-            total_before,
-        }
+        Task::Send { pending: Box::new(pending), is_replayed: false, total_before }
     }
 
     /// A step that is stored and not finished is sent again as it was stored.
@@ -353,11 +323,7 @@ impl Decider<'_> {
         if fingerprint.is_some_and(|print| print != pending.fact.body.step_fingerprint) {
             return Some(reused(&item.event_id));
         }
-        let before = self
-            .known
-            .facts
-            .get(&item.place.event)
-            .map_or(&[][..], Vec::as_slice);
+        let before = self.known.facts.get(&item.place.event).map_or(&[][..], Vec::as_slice);
         Some(Task::Send {
             pending: Box::new(pending.clone()),
             is_replayed: true,
@@ -366,9 +332,7 @@ impl Decider<'_> {
     }
 
     fn no_authorization(&self, item: &Item) -> Task {
-        refused(Refusal::AuthorizationNotFound {
-            event: item.event_id.clone(),
-        })
+        refused(Refusal::AuthorizationNotFound { event: item.event_id.clone() })
     }
 
     fn nothing_to_reverse(&self, item: &Item) -> Task {
@@ -401,10 +365,7 @@ fn reused(key: &str) -> Task {
 }
 
 fn too_old(item: &Item) -> Task {
-    refused(Refusal::TooOld {
-        event: item.event_id.clone(),
-        days: WINDOW_DAYS,
-    })
+    refused(Refusal::TooOld { event: item.event_id.clone(), days: WINDOW_DAYS })
 }
 
 /// Another pod is between two statements of the same event: the caller repeats.
@@ -414,36 +375,18 @@ fn lost_race() -> Task {
 
 fn repeated(facts: &[Fact], index: usize) -> Task {
     // An event refused first and charged later is told as it was charged.
-    let charged = facts
-        .iter()
-        .find(|fact| fact.kind != FactKind::Refused)
-        .unwrap_or(&facts[index]);
+    let charged = facts.iter().find(|fact| fact.kind != FactKind::Refused).unwrap_or(&facts[index]);
     repeated_step(facts, charged)
 }
 
 fn repeated_step(facts: &[Fact], fact: &Fact) -> Task {
-    if let Some(why) = fact
-        .body
-        .refused
-        .clone()
-        .filter(|_| fact.kind == FactKind::Refused)
-    {
+    if let Some(why) = fact.body.refused.clone().filter(|_| fact.kind == FactKind::Refused) {
         return refused(Refusal::Kept(why));
     }
     let total = facts.iter().map(|fact| fact.sums.credits()).sum();
-    present(
-        state_after(facts).unwrap_or(EventState::Settled),
-        fact.clone(),
-        total,
-    )
+    present(state_after(facts).unwrap_or(EventState::Settled), fact.clone(), total)
 }
 
 fn present(state: EventState, fact: Fact, credits_total: Credits) -> Task {
-    Task::Present(Box::new(Receipt {
-        state,
-        fact,
-        credits_total,
-        balance: None,
-        is_replayed: true,
-    }))
+    Task::Present(Box::new(Receipt { state, fact, credits_total, balance: None, is_replayed: true }))
 }

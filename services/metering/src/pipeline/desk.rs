@@ -21,9 +21,7 @@ pub struct Desk {
 
 impl std::fmt::Debug for Desk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk")
-            .field("tools", &self.tools)
-            .finish_non_exhaustive()
+        f.debug_struct("Desk").field("tools", &self.tools).finish_non_exhaustive()
     }
 }
 
@@ -54,11 +52,10 @@ impl Desk {
         item.early = Some(early.clone());
         let shard = item.place.shard;
         let (failed, failure) = oneshot::channel();
-        self.lanes
-            .submit_with(shard, item, deadline, move |ended| match ended {
-                Ok(outcome) => early.answer(|| outcome),
-                Err(error) => drop(failed.send(error)),
-            });
+        self.lanes.submit_with(shard, item, deadline, move |ended| match ended {
+            Ok(outcome) => early.answer(|| outcome),
+            Err(error) => drop(failed.send(error)),
+        });
         tokio::select! {
             Ok(outcome) = answer => Ok(outcome),
             Ok(error) = failure => Err(error),
@@ -84,12 +81,7 @@ impl Desk {
             return self.lanes.submit_when_room(shard, item, None, reply).await;
         }
         let reply = std::sync::Arc::new(std::sync::Mutex::new(Some(reply)));
-        let take = move || {
-            reply
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .take()
-        };
+        let take = move || reply.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let take_early = take.clone();
         item.early = Some(Early::new(move |outcome| {
             if let Some(reply) = take_early() {

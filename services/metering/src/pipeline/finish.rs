@@ -111,14 +111,9 @@ fn settled(sent: &Sent, authorizations: &mut HashMap<Key, Authorization>) -> Opt
 
 fn held(reserved: &Reserved, stored: &HashMap<Key, Authorization>) -> (Option<Authorization>, Outcome) {
     let place = reserved.authorization.place;
-    let mut authorization = stored
-        .get(&place.event)
-        .unwrap_or(&reserved.authorization)
-        .clone();
-    let is_open_ended = matches!(
-        authorization.state,
-        AuthorizationState::Pending | AuthorizationState::Declined
-    );
+    let mut authorization = stored.get(&place.event).unwrap_or(&reserved.authorization).clone();
+    let is_open_ended =
+        matches!(authorization.state, AuthorizationState::Pending | AuthorizationState::Declined);
     match &reserved.outcome {
         WalletOutcome::Done(answer) => {
             if is_open_ended {
@@ -133,17 +128,11 @@ fn held(reserved: &Reserved, stored: &HashMap<Key, Authorization>) -> (Option<Au
                 balance: Some(answer.balance.clone()),
                 is_replayed: reserved.is_replayed,
             };
-            (
-                is_open_ended.then_some(authorization),
-                Ok(Answer::Authorized(Box::new(authorized))),
-            )
+            (is_open_ended.then_some(authorization), Ok(Answer::Authorized(Box::new(authorized))))
         }
         WalletOutcome::Refused(why) => {
             authorization.state = AuthorizationState::Declined;
-            (
-                is_open_ended.then_some(authorization),
-                Err(Refusal::Wallet(why.clone())),
-            )
+            (is_open_ended.then_some(authorization), Err(Refusal::Wallet(why.clone())))
         }
         WalletOutcome::Away => (None, Err(Refusal::Unavailable { what: "the wallet" })),
     }
@@ -156,10 +145,9 @@ fn answer_of(sent: &Sent) -> Outcome {
     }
     let fact = finished.fact.clone().unwrap_or_else(|| sent.pending.fact.clone());
     let state = match (&finished.fact, fact.kind) {
-        (None, _) => finished
-            .settled
-            .as_ref()
-            .map_or(EventState::Accepted, |settling| settling.state.event_state()),
+        (None, _) => {
+            finished.settled.as_ref().map_or(EventState::Accepted, |settling| settling.state.event_state())
+        }
         (Some(_), FactKind::Settled | FactKind::Forgiven | FactKind::Recosted) => EventState::Settled,
         (Some(_), FactKind::Part) => EventState::PartlySettled,
         (Some(_), FactKind::Refused) => EventState::Refused,

@@ -57,10 +57,7 @@ pub(super) fn propose(item: &Item, replicas: &Replicas, now: Timestamp) -> Propo
     match &item.command {
         Command::Meter(meter) => {
             let (occurred_at, is_skewed) = match admit(meter.content.said_at, now) {
-                Admission::At {
-                    occurred_at,
-                    clock_skewed,
-                } => (occurred_at, clock_skewed),
+                Admission::At { occurred_at, clock_skewed } => (occurred_at, clock_skewed),
                 Admission::TooOld => {
                     let said_at = meter.content.said_at.unwrap_or(now);
                     if !meter.is_unparked {
@@ -74,13 +71,7 @@ pub(super) fn propose(item: &Item, replicas: &Replicas, now: Timestamp) -> Propo
                     (said_at, false)
                 }
             };
-            event(
-                item.place,
-                meter,
-                replicas.get(&item.tenant).as_deref(),
-                occurred_at,
-                is_skewed,
-            )
+            event(item.place, meter, replicas.get(&item.tenant).as_deref(), occurred_at, is_skewed)
         }
         Command::Authorize(asked) => authorization(item, asked, replicas.get(&item.tenant).as_deref(), now),
         Command::Settle(_) | Command::Void | Command::Reverse(_) | Command::Resume(_) | Command::Close => {
@@ -126,11 +117,7 @@ pub(super) fn deduction(mut fact: Fact, credits: Credits, mode: OnInsufficient) 
     fact.kind = FactKind::Settled;
     fact.body.price_credits = Some(credits);
     let is_charged = fact.usage_class.is_charged();
-    let deduct = || WalletOp::Deduct {
-        key: fact.event_id.clone(),
-        amount: credits,
-        mode,
-    };
+    let deduct = || WalletOp::Deduct { key: fact.event_id.clone(), amount: credits, mode };
     Pending {
         step: "event".to_string(),
         operations: is_charged.then(deduct).into_iter().collect(),
@@ -157,20 +144,12 @@ fn authorization(item: &Item, asked: &Authorize, replica: Option<&Replica>, now:
         amount: price.credits,
         ttl_seconds: asked.ttl_seconds,
     };
-    let life = if asked.ttl_seconds > 0 {
-        asked.ttl_seconds
-    } else {
-        UNCHARGED_TTL_SECONDS
-    };
+    let life = if asked.ttl_seconds > 0 { asked.ttl_seconds } else { UNCHARGED_TTL_SECONDS };
     let authorization = Authorization {
         place: item.place,
         uuid: asked.uuid,
         content: content.clone(),
-        state: if is_charged {
-            AuthorizationState::Pending
-        } else {
-            AuthorizationState::Open
-        },
+        state: if is_charged { AuthorizationState::Pending } else { AuthorizationState::Open },
         created_at: now,
         reserve: is_charged.then(reserve),
         reserved: if is_charged { price.credits } else { Credits::ZERO },
@@ -184,12 +163,7 @@ fn authorization(item: &Item, asked: &Authorize, replica: Option<&Replica>, now:
 }
 
 fn key(place: Place, kind: KeyKind, occurred_at: Timestamp, fingerprint: [u8; 17]) -> KeyRow {
-    KeyRow {
-        place,
-        kind,
-        occurred_at,
-        fingerprint,
-    }
+    KeyRow { place, kind, occurred_at, fingerprint }
 }
 
 fn why(error: &PriceError) -> Why {
@@ -198,9 +172,5 @@ fn why(error: &PriceError) -> Why {
         PriceError::NoPrice { .. } => REASON_NO_PRICE,
         PriceError::Overflow { .. } => REASON_PRICE_OVERFLOW,
     };
-    Why {
-        reason,
-        message: error.to_string(),
-        ..Why::default()
-    }
+    Why { reason, message: error.to_string(), ..Why::default() }
 }

@@ -62,13 +62,7 @@ impl PipelineWorker {
         let now = self.tools.clock.now();
         let tasks = admit(&self.tools, items, now).await?;
         for (item, task) in items.iter().zip(&tasks) {
-            if let (
-                Some(early),
-                Task::Send {
-                    pending, is_replayed, ..
-                },
-            ) = (&item.early, task)
-            {
+            if let (Some(early), Task::Send { pending, is_replayed, .. }) = (&item.early, task) {
                 early.answer(|| Ok(accepted(pending, *is_replayed)));
             }
         }
@@ -109,10 +103,9 @@ impl PipelineWorker {
             let before = calls.len();
             match task {
                 Task::Send { pending, .. } => {
-                    calls.extend(pending.operations.iter().map(|operation| Call {
-                        fact: &pending.fact,
-                        operation,
-                    }));
+                    calls.extend(
+                        pending.operations.iter().map(|operation| Call { fact: &pending.fact, operation }),
+                    );
                 }
                 Task::Reserve { authorization, .. } => {
                     let call = |operation| fact.as_ref().map(|fact| Call { fact, operation });
@@ -122,16 +115,9 @@ impl PipelineWorker {
             }
             counts.push(calls.len() - before);
         }
-        let mut outcomes = if calls.is_empty() {
-            Vec::new()
-        } else {
-            self.tools.wallet.apply(&calls).await
-        }
-        .into_iter();
-        counts
-            .into_iter()
-            .map(|count| outcomes.by_ref().take(count).collect())
-            .collect()
+        let mut outcomes =
+            if calls.is_empty() { Vec::new() } else { self.tools.wallet.apply(&calls).await }.into_iter();
+        counts.into_iter().map(|count| outcomes.by_ref().take(count).collect()).collect()
     }
 
     /// Present balances for what is told again: one question a wallet.
@@ -143,11 +129,7 @@ impl PipelineWorker {
             }
         }
         let asked = stream::iter(wallets).map(|((tenant, customer, unit, event_type), numbers)| async move {
-            let balance = self
-                .tools
-                .wallet
-                .balance(&tenant, &customer, &unit, &event_type)
-                .await;
+            let balance = self.tools.wallet.balance(&tenant, &customer, &unit, &event_type).await;
             (balance, numbers)
         });
         let mut answered = asked.buffer_unordered(BALANCES_AT_ONCE);
@@ -180,11 +162,7 @@ fn ending(task: Task, outcomes: Vec<WalletOutcome>, now: Timestamp) -> Step {
             balance: None,
             is_replayed: true,
         }))),
-        Task::Send {
-            pending,
-            is_replayed,
-            total_before,
-        } => match pending.finish(&outcomes, now) {
+        Task::Send { pending, is_replayed, total_before } => match pending.finish(&outcomes, now) {
             Some(finished) => Step::Ended(Ending::Sent(Sent {
                 pending,
                 is_replayed,
@@ -193,10 +171,7 @@ fn ending(task: Task, outcomes: Vec<WalletOutcome>, now: Timestamp) -> Step {
             })),
             None => Step::Answered(Err(Refusal::Unavailable { what: "the wallet" })),
         },
-        Task::Reserve {
-            authorization,
-            is_replayed,
-        } => Step::Ended(Ending::Reserved(Reserved {
+        Task::Reserve { authorization, is_replayed } => Step::Ended(Ending::Reserved(Reserved {
             authorization,
             is_replayed,
             outcome: outcomes.into_iter().next().unwrap_or(WalletOutcome::Away),
@@ -210,12 +185,7 @@ fn reserve_fact(task: &Task) -> Option<Fact> {
         return None;
     };
     let content: &Content = &authorization.content;
-    let fact = Fact::first(
-        content,
-        authorization.place,
-        authorization.created_at,
-        &Costing::default(),
-    );
+    let fact = Fact::first(content, authorization.place, authorization.created_at, &Costing::default());
     authorization.reserve.as_ref().map(|_: &WalletOp| fact)
 }
 
@@ -233,23 +203,11 @@ fn wallet_of(answer: &Answer) -> Option<(String, String, String, String)> {
     let (tenant, customer, unit, event_type, class) = match answer {
         Answer::Receipt(receipt) => {
             let fact = &receipt.fact;
-            (
-                &fact.tenant,
-                &fact.customer_id,
-                &fact.unit,
-                &fact.event_type,
-                fact.usage_class,
-            )
+            (&fact.tenant, &fact.customer_id, &fact.unit, &fact.event_type, fact.usage_class)
         }
         Answer::Authorized(authorized) => {
             let said = &authorized.authorization.content;
-            (
-                &said.tenant,
-                &said.customer_id,
-                &said.unit,
-                &said.event_type,
-                said.usage_class,
-            )
+            (&said.tenant, &said.customer_id, &said.unit, &said.event_type, said.usage_class)
         }
         Answer::Nothing => return None,
     };
@@ -268,9 +226,8 @@ impl Worker for PipelineWorker {
         while !rest.is_empty() {
             // Each event once a round, so that a decision sees what the one before it left.
             let mut seen: HashSet<Place> = HashSet::with_capacity(rest.len());
-            let (now, later): (Vec<usize>, Vec<usize>) = rest
-                .into_iter()
-                .partition(|index| seen.insert(batch[*index].place));
+            let (now, later): (Vec<usize>, Vec<usize>) =
+                rest.into_iter().partition(|index| seen.insert(batch[*index].place));
             let items: Vec<&Item> = now.iter().map(|index| &batch[*index]).collect();
             let round = self.round(&items).await.map_err(failure)?;
             let mut again = Vec::new();
@@ -287,10 +244,7 @@ impl Worker for PipelineWorker {
             rest = again;
         }
         let unanswered = || Err(Refusal::Unavailable { what: "the event" });
-        Ok(answers
-            .into_iter()
-            .map(|answer| answer.unwrap_or_else(unanswered))
-            .collect())
+        Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect())
     }
 
     /// Connections are the pool's, which replaces a broken one by itself.

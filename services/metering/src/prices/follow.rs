@@ -87,10 +87,7 @@ impl Follower {
 
     async fn load(&mut self) -> Result<(), String> {
         let mut tx = self.store.read().await.map_err(|fault| fault.to_string())?;
-        let stored = tx
-            .get_replica(&self.tenant)
-            .await
-            .map_err(|fault| fault.to_string())?;
+        let stored = tx.get_replica(&self.tenant).await.map_err(|fault| fault.to_string())?;
         tx.commit().await.map_err(|fault| fault.to_string())?;
         let Some(stored) = stored else { return Ok(()) };
         for body in &stored.resources {
@@ -107,22 +104,14 @@ impl Follower {
     }
 
     async fn follow(&mut self) -> Result<(), String> {
-        let request = FollowPriceBooksRequest {
-            cursor: self.cursor.clone(),
-        };
+        let request = FollowPriceBooksRequest { cursor: self.cursor.clone() };
         let request = call_as(request, &self.tenant, Origin::Metering).map_err(|fault| fault.to_string())?;
-        let answer = self
-            .client
-            .follow_price_books(request)
-            .await
-            .map_err(|fault| fault.to_string())?;
+        let answer = self.client.follow_price_books(request).await.map_err(|fault| fault.to_string())?;
         let mut stream = answer.into_inner();
         let mut kept: Vec<FollowPriceBooksResponse> = Vec::new();
         loop {
             let next = tokio::time::timeout(SILENCE, stream.message()).await;
-            let next = next
-                .map_err(|_| "silence".to_string())?
-                .map_err(|fault| fault.to_string())?;
+            let next = next.map_err(|_| "silence".to_string())?.map_err(|fault| fault.to_string())?;
             let Some(answer) = next else { return Ok(()) };
             let is_ready = answer.caught_up || (self.has_caught_up && kept.len() + 1 >= PAGE);
             let is_live = self.has_caught_up && answer.change.is_some();
@@ -150,9 +139,7 @@ impl Follower {
         let is_first = self.publish.borrow().is_none();
         if !stored.is_empty() || is_first || cursor != self.cursor {
             let mut tx = self.store.begin().await.map_err(|fault| fault.to_string())?;
-            tx.put_replica(&self.tenant, &cursor, &stored)
-                .await
-                .map_err(|fault| fault.to_string())?;
+            tx.put_replica(&self.tenant, &cursor, &stored).await.map_err(|fault| fault.to_string())?;
             tx.commit().await.map_err(|fault| fault.to_string())?;
         }
         self.cursor = cursor;

@@ -59,9 +59,7 @@ impl Replicas {
             return Some(replica);
         }
         let first = tokio::time::timeout(FIRST_BOOKS, watch.wait_for(Option::is_some)).await;
-        first
-            .ok()
-            .and_then(|seen| seen.ok().and_then(|replica| replica.clone()))
+        first.ok().and_then(|seen| seen.ok().and_then(|replica| replica.clone()))
     }
 
     /// Puts a replica in place by hand, for a tenant that nothing follows.

@@ -103,12 +103,7 @@ fn meter_fields(v: &mut Violations, message: proto::MeterEventRequest, tenant: &
             Content::default()
         }
     };
-    SaidEvent {
-        fingerprint: content.fingerprint(ContentKind::Event),
-        content,
-        on_insufficient,
-        is_early,
-    }
+    SaidEvent { fingerprint: content.fingerprint(ContentKind::Event), content, on_insufficient, is_early }
 }
 
 fn content(v: &mut Violations, event: proto::UsageEvent, tenant: &str) -> Content {
@@ -209,11 +204,7 @@ pub(super) fn reverse(message: &proto::ReverseEventRequest) -> Result<Reverse, S
     v.description("description", &message.description);
     let amount = v.optional_credits("credits", message.credits.as_ref(), AmountRange::AboveZero);
     v.finish()?;
-    Ok(Reverse {
-        amount,
-        key: message.idempotency_key.clone(),
-        description: message.description.clone(),
-    })
+    Ok(Reverse { amount, key: message.idempotency_key.clone(), description: message.description.clone() })
 }
 
 pub(super) fn charge_parked(message: &proto::ChargeParkedEventRequest) -> Result<OnInsufficient, Status> {
@@ -260,9 +251,8 @@ fn dimensions(v: &mut Violations, pairs: &BTreeMap<String, String>) {
 
 fn quantity(v: &mut Violations, text: &str) -> Option<u64> {
     let quantity = v.optional_decimal("quantity", text, QUANTITY_SCALE)?;
-    let micros = quantity
-        .at_scale(QUANTITY_SCALE)
-        .filter(|micros| (0..=QUANTITY_MICROS_MAX).contains(micros));
+    let micros =
+        quantity.at_scale(QUANTITY_SCALE).filter(|micros| (0..=QUANTITY_MICROS_MAX).contains(micros));
     let micros = micros.and_then(|micros| u64::try_from(micros).ok());
     if micros.is_none() {
         v.field("quantity", "is not between 0 and 1000000000");
@@ -291,9 +281,7 @@ fn tokens(v: &mut Violations, tokens: Option<&types::Tokens>) -> Option<[u64; 7]
 
 fn provider_cost(v: &mut Violations, cost: Option<&types::Cost>) -> Option<ProviderCost> {
     let (currency, Cost(picos)) = v.optional_cost("provider_cost", cost)?;
-    let picos = i64::try_from(picos)
-        .ok()
-        .filter(|picos| *picos <= COST_UNITS_MAX * PICOS_PER_UNIT);
+    let picos = i64::try_from(picos).ok().filter(|picos| *picos <= COST_UNITS_MAX * PICOS_PER_UNIT);
     if picos.is_none() {
         v.field("provider_cost", format!("is above {COST_UNITS_MAX}"));
     }

@@ -29,11 +29,7 @@ pub(super) fn explain(
         })?
     });
     proto::ExplainEventResponse {
-        sentence: sentence(
-            &event,
-            &facts,
-            explanation.as_ref().map(|known| known.sentence.as_str()),
-        ),
+        sentence: sentence(&event, &facts, explanation.as_ref().map(|known| known.sentence.as_str())),
         event: Some(event),
         price: explanation.as_ref().map(explanation_to_proto),
         provider_cost: cost.as_ref().map(cost_answer_to_proto),
@@ -47,11 +43,7 @@ fn sentence(event: &proto::Event, facts: &[Fact], price: Option<&str>) -> String
         return "Nothing was charged yet.".to_string();
     };
     let named = first.event_type.is_empty();
-    let what = if named {
-        first.event_id.as_str()
-    } else {
-        first.event_type.as_str()
-    };
+    let what = if named { first.event_id.as_str() } else { first.event_type.as_str() };
     let at = first.occurred_at;
     if event.refused_because != 0 {
         let reason = ErrorReason::try_from(event.refused_because).unwrap_or(ErrorReason::Unspecified);
@@ -70,10 +62,7 @@ fn sentence(event: &proto::Event, facts: &[Fact], price: Option<&str>) -> String
         None => "by a price that is not at hand now".to_string(),
     };
     let what_became = what_became(facts);
-    format!(
-        "{charged} {} were charged for {what} at {at}, {how}{what_became}.",
-        first.unit
-    )
+    format!("{charged} {} were charged for {what} at {at}, {how}{what_became}.", first.unit)
 }
 
 /// Where the charge was taken from, and what became of it.

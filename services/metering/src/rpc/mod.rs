@@ -44,12 +44,7 @@ impl MeteringRpc {
     /// Over running lanes.
     #[must_use]
     pub fn new(desk: Desk, currencies: Currencies, shards: ShardCount) -> Self {
-        Self {
-            reading: Reading::new(desk.tools().store.clone()),
-            desk,
-            currencies,
-            shards,
-        }
+        Self { reading: Reading::new(desk.tools().store.clone()), desk, currencies, shards }
     }
 
     fn place(&self, caller: &Caller, customer_id: &str, event_id: &str) -> Place {
@@ -82,11 +77,7 @@ impl MeteringRpc {
         let sees_costs = caller.scopes.grants("metering.cost");
         View {
             sees_costs,
-            currency: if sees_costs {
-                self.currencies.of(&caller.tenant).await
-            } else {
-                None
-            },
+            currency: if sees_costs { self.currencies.of(&caller.tenant).await } else { None },
         }
     }
 
@@ -171,13 +162,7 @@ impl MeteringService for MeteringRpc {
         };
         let command = Command::Authorize(Box::new(asked));
         let item = self.item(&caller, &content.customer_id, &content.event_id, command);
-        match self
-            .desk
-            .submit(item, deadline)
-            .await
-            .map_err(of_lane)?
-            .map_err(of_refusal)?
-        {
+        match self.desk.submit(item, deadline).await.map_err(of_lane)?.map_err(of_refusal)? {
             Answer::Authorized(authorized) => Ok(Response::new(answers::authorized(&authorized))),
             Answer::Receipt(_) | Answer::Nothing => {
                 Err(chit_rpc::internal("an authorization has no receipt"))
@@ -191,12 +176,8 @@ impl MeteringService for MeteringRpc {
         let message = request.into_inner();
         let settle = convert::settle(&message)?;
         self.desk.tools().replicas.ensure(&caller.tenant).await;
-        let item = self.item(
-            &caller,
-            &message.customer_id,
-            &message.event_id,
-            Command::Settle(Box::new(settle)),
-        );
+        let item =
+            self.item(&caller, &message.customer_id, &message.event_id, Command::Settle(Box::new(settle)));
         let receipt = Some(self.receipt(&caller, item, deadline).await?);
         Ok(Response::new(proto::SettleResponse { receipt }))
     }
@@ -219,12 +200,8 @@ impl MeteringService for MeteringRpc {
         let deadline = deadline(&request);
         let message = request.into_inner();
         let reverse = convert::reverse(&message)?;
-        let item = self.item(
-            &caller,
-            &message.customer_id,
-            &message.event_id,
-            Command::Reverse(Box::new(reverse)),
-        );
+        let item =
+            self.item(&caller, &message.customer_id, &message.event_id, Command::Reverse(Box::new(reverse)));
         let receipt = Some(self.receipt(&caller, item, deadline).await?);
         Ok(Response::new(proto::ReverseEventResponse { receipt }))
     }
@@ -233,11 +210,7 @@ impl MeteringService for MeteringRpc {
         let caller = Caller::of(&request)?.clone();
         let message = request.into_inner();
         convert::names(&message.customer_id, &message.event_id)?;
-        let event = Some(
-            reads::event(self, &caller, &message.customer_id, &message.event_id)
-                .await?
-                .0,
-        );
+        let event = Some(reads::event(self, &caller, &message.customer_id, &message.event_id).await?.0);
         Ok(Response::new(proto::GetEventResponse { event }))
     }
 
@@ -251,11 +224,7 @@ impl MeteringService for MeteringRpc {
         let found = reads::event(self, &caller, &message.customer_id, &message.event_id).await?;
         let replica = self.desk.tools().replicas.ensure(&caller.tenant).await;
         let sees_costs = self.view(&caller).await.sees_costs;
-        Ok(Response::new(explain::explain(
-            found,
-            replica.as_deref(),
-            sees_costs,
-        )))
+        Ok(Response::new(explain::explain(found, replica.as_deref(), sees_costs)))
     }
 
     async fn list_events(
@@ -263,9 +232,7 @@ impl MeteringService for MeteringRpc {
         request: Request<proto::ListEventsRequest>,
     ) -> Answered<proto::ListEventsResponse> {
         let caller = Caller::of(&request)?.clone();
-        Ok(Response::new(
-            reads::list(self, &caller, request.into_inner()).await?,
-        ))
+        Ok(Response::new(reads::list(self, &caller, request.into_inner()).await?))
     }
 
     type TailEventsStream = ReceiverStream<Result<proto::TailEventsResponse, Status>>;
@@ -276,9 +243,7 @@ impl MeteringService for MeteringRpc {
     ) -> Answered<Self::TailEventsStream> {
         let caller = Caller::of(&request)?.clone();
         let drain = Drain::of(&request);
-        Ok(Response::new(
-            tail::open(self.clone(), caller, drain, request.into_inner()).await?,
-        ))
+        Ok(Response::new(tail::open(self.clone(), caller, drain, request.into_inner()).await?))
     }
 
     async fn list_parked_events(
@@ -286,9 +251,7 @@ impl MeteringService for MeteringRpc {
         request: Request<proto::ListParkedEventsRequest>,
     ) -> Answered<proto::ListParkedEventsResponse> {
         let caller = Caller::of(&request)?.clone();
-        Ok(Response::new(
-            reads::parked(self, &caller, request.into_inner()).await?,
-        ))
+        Ok(Response::new(reads::parked(self, &caller, request.into_inner()).await?))
     }
 
     async fn charge_parked_event(
@@ -318,9 +281,7 @@ impl MeteringService for MeteringRpc {
         request: Request<proto::QueryUsageRequest>,
     ) -> Answered<proto::QueryUsageResponse> {
         let caller = Caller::of(&request)?.clone();
-        Ok(Response::new(
-            usage::query(self, &caller, request.into_inner()).await?,
-        ))
+        Ok(Response::new(usage::query(self, &caller, request.into_inner()).await?))
     }
 
     async fn get_usage_summary(
@@ -328,9 +289,7 @@ impl MeteringService for MeteringRpc {
         request: Request<proto::GetUsageSummaryRequest>,
     ) -> Answered<proto::GetUsageSummaryResponse> {
         let caller = Caller::of(&request)?.clone();
-        Ok(Response::new(
-            summary::summary(self, &caller, request.into_inner()).await?,
-        ))
+        Ok(Response::new(summary::summary(self, &caller, request.into_inner()).await?))
     }
 }
 
@@ -352,10 +311,7 @@ fn said_item(rpc: &MeteringRpc, caller: &Caller, item: proto::MeterItem) -> Resu
         }
         Said::Settle(message, settle) => {
             let command = Command::Settle(settle);
-            Ok((
-                rpc.item(caller, &message.customer_id, &message.event_id, command),
-                false,
-            ))
+            Ok((rpc.item(caller, &message.customer_id, &message.event_id, command), false))
         }
     }
 }

@@ -32,10 +32,9 @@ pub(super) async fn event(
     let (event, facts) = match known.ok_or_else(|| not_found(event_id))? {
         Known::Parked(row) => (parked_event(&row.content, row.parked_at), Vec::new()),
         Known::Authorized(stored) => (authorized_event(&stored), Vec::new()),
-        Known::Recorded(recorded) => (
-            event_of(&view, &recorded.facts, recorded.authorization.as_ref()),
-            recorded.facts,
-        ),
+        Known::Recorded(recorded) => {
+            (event_of(&view, &recorded.facts, recorded.authorization.as_ref()), recorded.facts)
+        }
         Known::Waiting(fact) => {
             let mut event = event_of(&view, std::slice::from_ref(&*fact), None);
             event.state = state_to_proto(EventState::Accepted) as i32;
@@ -46,9 +45,7 @@ pub(super) async fn event(
 }
 
 fn not_found(event_id: &str) -> Status {
-    of_refusal(Refusal::EventNotFound {
-        event: event_id.to_string(),
-    })
+    of_refusal(Refusal::EventNotFound { event: event_id.to_string() })
 }
 
 /// An event as the sum of its facts.
@@ -56,23 +53,13 @@ fn event_of(view: &View, facts: &[Fact], authorization: Option<&Authorization>) 
     let sums: Sums = facts.iter().map(|fact| fact.sums).sum();
     // Reversals repeat the charge's inputs with another description.
     let said = facts.iter().rev().find(|fact| fact.kind != FactKind::Reversed);
-    let (last, said) = (
-        facts.last().expect("at least one fact"),
-        said.unwrap_or(&facts[0]),
-    );
-    let currency = facts
-        .iter()
-        .map(|fact| fact.currency.as_str())
-        .find(|currency| !currency.is_empty());
+    let (last, said) = (facts.last().expect("at least one fact"), said.unwrap_or(&facts[0]));
+    let currency = facts.iter().map(|fact| fact.currency.as_str()).find(|currency| !currency.is_empty());
     let state = match (state_after(facts), authorization) {
         (Some(EventState::PartlySettled), Some(stored)) => stored.state.event_state(),
         (state, _) => state.unwrap_or(EventState::Accepted),
     };
-    let refused = last
-        .body
-        .refused
-        .as_ref()
-        .filter(|_| state == EventState::Refused);
+    let refused = last.body.refused.as_ref().filter(|_| state == EventState::Refused);
     let mut content = content_to_proto(&said.content());
     content.occurred_at = Some(timestamp_to_proto(last.occurred_at));
     if view.sees_costs {
@@ -90,11 +77,7 @@ fn event_of(view: &View, facts: &[Fact], authorization: Option<&Authorization>) 
         price: said.body.price.as_ref().map(price_to_proto),
         provider_cost: view.cost(currency.unwrap_or(""), &sums),
         margin: view.margin(currency.unwrap_or(""), &sums),
-        transactions: facts
-            .iter()
-            .flat_map(|fact| &fact.body.named)
-            .map(|named| named.seq)
-            .collect(),
+        transactions: facts.iter().flat_map(|fact| &fact.body.named).map(|named| named.seq).collect(),
         refused_because: refused.map_or(0, |why| why.reason),
         clock_skewed: facts.iter().any(|fact| fact.body.clock_skewed),
         late: facts.iter().any(|fact| fact.body.late),
@@ -139,29 +122,17 @@ pub(super) async fn list(
     let mut v = Violations::new();
     v.key("customer_id", &message.customer_id);
     v.optional_key("event_type", &message.event_type);
-    let from = v
-        .optional_timestamp("from", message.from.as_ref())
-        .unwrap_or(Timestamp::EPOCH);
-    let until = v
-        .optional_timestamp("until", message.until.as_ref())
-        .unwrap_or(Timestamp::MAX);
+    let from = v.optional_timestamp("from", message.from.as_ref()).unwrap_or(Timestamp::EPOCH);
+    let until = v.optional_timestamp("until", message.until.as_ref()).unwrap_or(Timestamp::MAX);
     let (from_text, until_text) = (from.micros().to_string(), until.micros().to_string());
-    let filter = [
-        message.customer_id.as_str(),
-        &from_text,
-        &until_text,
-        &message.event_type,
-    ];
+    let filter = [message.customer_id.as_str(), &from_text, &until_text, &message.event_type];
     let tokens = PageTokens::new("ListEvents", &caller.tenant, &filter);
     let (size, cursor) = page(&mut v, &tokens, message.page_size, &message.page_token)?;
     v.finish()?;
     let before = cursor.map_or(Ok((until, Vec::new())), |cursor| read_cursor(&cursor))?;
     let customer = rpc.place(caller, &message.customer_id, "");
     let view = rpc.view(caller).await;
-    let found = rpc
-        .reading
-        .events(customer, from, before, &message.event_type, size + 1)
-        .await;
+    let found = rpc.reading.events(customer, from, before, &message.event_type, size + 1).await;
     let found = found.map_err(|fault| of_store(&fault))?;
     let events = found
         .iter()
@@ -170,9 +141,8 @@ pub(super) async fn list(
     let last = found.get(size.wrapping_sub(1)).filter(|_| found.len() > size);
     Ok(proto::ListEventsResponse {
         events: events.collect(),
-        next_page_token: last.map_or_else(String::new, |recorded| {
-            tokens.seal(&cursor_of(&recorded.facts[0]))
-        }),
+        next_page_token: last
+            .map_or_else(String::new, |recorded| tokens.seal(&cursor_of(&recorded.facts[0]))),
     })
 }
 
@@ -211,14 +181,11 @@ pub(super) async fn parked(
     };
     let rows = rpc.reading.parked(&caller.tenant, after, size + 1).await;
     let rows = rows.map_err(|fault| of_store(&fault))?;
-    let next = rows
-        .get(size.wrapping_sub(1))
-        .filter(|_| rows.len() > size)
-        .map(|row| {
-            let mut bytes = row.shard.to_be_bytes().to_vec();
-            bytes.extend_from_slice(&row.event);
-            tokens.seal(&bytes)
-        });
+    let next = rows.get(size.wrapping_sub(1)).filter(|_| rows.len() > size).map(|row| {
+        let mut bytes = row.shard.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&row.event);
+        tokens.seal(&bytes)
+    });
     let events = rows.iter().take(size).map(|row| proto::ParkedEvent {
         event: Some(proto::UsageEvent {
             usage_class: class_to_proto(row.content.usage_class) as i32,
@@ -241,7 +208,5 @@ pub(super) async fn parked_content(
 ) -> Result<Content, Status> {
     let place = rpc.place(caller, customer_id, event_id);
     let content = rpc.reading.parked_content(place).await;
-    content
-        .map_err(|fault| of_store(&fault))?
-        .ok_or_else(|| not_found(event_id))
+    content.map_err(|fault| of_store(&fault))?.ok_or_else(|| not_found(event_id))
 }

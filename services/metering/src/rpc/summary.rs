@@ -30,16 +30,8 @@ pub(super) async fn summary(
     v.finish()?;
     let tools = rpc.desk.tools();
     let (tenant, customer) = (&*caller.tenant, message.customer_id.as_str());
-    let found = tools
-        .wallet
-        .wallet(tenant, customer, &unit, "")
-        .await
-        .map_err(|fault| away(&fault))?;
-    let grants = tools
-        .wallet
-        .grants(tenant, customer, &unit)
-        .await
-        .map_err(|fault| away(&fault))?;
+    let found = tools.wallet.wallet(tenant, customer, &unit, "").await.map_err(|fault| away(&fault))?;
+    let grants = tools.wallet.grants(tenant, customer, &unit).await.map_err(|fault| away(&fault))?;
     let period = period(&grants, tools.clock.now());
     let query = UsageQuery {
         source: Source::CustomerDays,
@@ -69,11 +61,7 @@ fn period(grants: &[wallet::CreditGrant], now: Timestamp) -> Period {
         (start <= now && now < end).then(|| (end, start, credits(grant.amount.as_ref())))
     });
     match allowance.max() {
-        Some((end, start, allowance)) => Period {
-            start,
-            end,
-            allowance,
-        },
+        Some((end, start, allowance)) => Period { start, end, allowance },
         None => month(now),
     }
 }
@@ -83,11 +71,7 @@ fn month(now: Timestamp) -> Period {
     let year: i32 = text.get(..4).and_then(|year| year.parse().ok()).unwrap_or(1970);
     let number: u32 = text.get(5..7).and_then(|month| month.parse().ok()).unwrap_or(1);
     let first = |year: i32, month: u32| Timestamp::parse(&format!("{year:04}-{month:02}-01T00:00:00Z"));
-    let next = if number == 12 {
-        first(year + 1, 1)
-    } else {
-        first(year, number + 1)
-    };
+    let next = if number == 12 { first(year + 1, 1) } else { first(year, number + 1) };
     Period {
         start: first(year, number).unwrap_or(Timestamp::EPOCH),
         end: next.unwrap_or(Timestamp::MAX),
@@ -108,13 +92,11 @@ fn by_feature(rows: Vec<UsageRow>) -> Vec<proto::FeatureUsage> {
         }
     }
     features.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let shown = features
-        .into_iter()
-        .map(|(feature, used, events)| proto::FeatureUsage {
-            feature,
-            used: Some(credits_to_proto(Credits::from_micros(used))),
-            events,
-        });
+    let shown = features.into_iter().map(|(feature, used, events)| proto::FeatureUsage {
+        feature,
+        used: Some(credits_to_proto(Credits::from_micros(used))),
+        events,
+    });
     shown.collect()
 }
 
@@ -124,16 +106,10 @@ fn answer(
     period: &Period,
     mut features: Vec<proto::FeatureUsage>,
 ) -> proto::GetUsageSummaryResponse {
-    let used: Credits = features
-        .iter()
-        .map(|feature| credits(feature.used.as_ref()))
-        .sum();
+    let used: Credits = features.iter().map(|feature| credits(feature.used.as_ref())).sum();
     features.truncate(FEATURES);
     let balance = found.balance.unwrap_or_default();
-    let (available, owed) = (
-        credits(balance.available.as_ref()),
-        credits(balance.owed.as_ref()),
-    );
+    let (available, owed) = (credits(balance.available.as_ref()), credits(balance.owed.as_ref()));
     let overdraft_limit = credits(found.overdraft_limit.as_ref());
     let at_zero = if found.frozen_since.is_some() {
         proto::AtZero::Frozen
@@ -159,9 +135,7 @@ fn answer(
 }
 
 fn credits(amount: Option<&chit_api::types::v1::Credits>) -> Credits {
-    amount
-        .and_then(|amount| credits_from_proto(amount).ok())
-        .unwrap_or(Credits::ZERO)
+    amount.and_then(|amount| credits_from_proto(amount).ok()).unwrap_or(Credits::ZERO)
 }
 
 fn away(fault: &Status) -> Status {

@@ -61,10 +61,7 @@ pub(super) async fn open(
     };
     v.finish()?;
     if position < now - KEPT {
-        let refused = refuse(
-            ErrorReason::CursorExpired,
-            "the cursor is older than the feed is kept",
-        );
+        let refused = refuse(ErrorReason::CursorExpired, "the cursor is older than the feed is kept");
         return Err(refused.fact("oldest", now - KEPT).status());
     }
     let mut follower = Follower {
@@ -110,18 +107,13 @@ impl Follower {
     async fn rows(&self) -> Result<Vec<FeedRow>, StoreError> {
         let from = self.position - LOOK_BACK;
         let (tenant, shards) = (&self.caller.tenant, self.rpc.shards.get());
-        self.rpc
-            .reading
-            .feed(tenant, shards, from, ROWS + self.sent.len())
-            .await
+        self.rpc.reading.feed(tenant, shards, from, ROWS + self.sent.len()).await
     }
 
     async fn next(&mut self) -> Result<Option<proto::TailEventsResponse>, StoreError> {
         let rows = self.rows().await?;
-        let fresh: Vec<&FeedRow> = rows
-            .iter()
-            .filter(|row| !self.sent.contains_key(&(row.shard, row.batch)))
-            .collect();
+        let fresh: Vec<&FeedRow> =
+            rows.iter().filter(|row| !self.sent.contains_key(&(row.shard, row.batch))).collect();
         if fresh.is_empty() {
             return Ok(None);
         }
@@ -130,10 +122,8 @@ impl Follower {
         events.sort_unstable_by_key(|event| (event.place, event.occurred_at));
         events.dedup();
         let found = self.rpc.reading.facts(&events).await?;
-        let by_name: HashMap<(Place, i32), &Fact> = found
-            .iter()
-            .map(|fact| ((fact.place, fact.ordinal), fact))
-            .collect();
+        let by_name: HashMap<(Place, i32), &Fact> =
+            found.iter().map(|fact| ((fact.place, fact.ordinal), fact)).collect();
         // In the order of the batches, and in each as it was recorded.
         let facts: Vec<&Fact> = entries
             .iter()
@@ -149,10 +139,7 @@ impl Follower {
         self.sent.retain(|_, at| *at >= oldest);
         let view = self.rpc.view(&self.caller).await;
         Ok(Some(proto::TailEventsResponse {
-            facts: facts
-                .into_iter()
-                .map(|fact| tailed(fact, view.fact(fact)))
-                .collect(),
+            facts: facts.into_iter().map(|fact| tailed(fact, view.fact(fact))).collect(),
             cursor: self.position.micros().to_be_bytes().to_vec().into(),
         }))
     }

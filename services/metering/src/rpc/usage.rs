@@ -43,11 +43,7 @@ pub(super) async fn query(
     let shown = rows.into_iter().skip(skip).take(size);
     Ok(proto::QueryUsageResponse {
         rows: shown.map(|row| row_to_proto(&view, &query, row)).collect(),
-        next_page_token: if is_last {
-            String::new()
-        } else {
-            tokens.seal(&(skip + size).to_be_bytes())
-        },
+        next_page_token: if is_last { String::new() } else { tokens.seal(&(skip + size).to_be_bytes()) },
     })
 }
 
@@ -187,16 +183,7 @@ fn row_to_proto(view: &View, query: &UsageQuery, row: UsageRow) -> proto::UsageR
     let [customer_id, unit, event_type, model, feature, class] = row.names;
     let usage_class =
         UsageClass::from_word(&class).map_or(proto::UsageClass::Unspecified, class_to_proto) as i32;
-    proto::UsageRow {
-        unit,
-        event_type,
-        customer_id,
-        model,
-        feature,
-        usage_class,
-        start,
-        sums: Some(sums),
-    }
+    proto::UsageRow { unit, event_type, customer_id, model, feature, usage_class, start, sums: Some(sums) }
 }
 
 fn sums_to_proto(view: &View, currency: &str, sums: &Sums) -> proto::UsageSums {

@@ -63,24 +63,9 @@ impl Tx {
             }
             Tx::Postgres(tx) => {
                 let query = sqlx::query(UPSERT_POSTGRES)
-                    .bind(
-                        written
-                            .iter()
-                            .map(|(row, ..)| smallint(row.place.shard))
-                            .collect::<Vec<_>>(),
-                    )
-                    .bind(
-                        written
-                            .iter()
-                            .map(|(row, ..)| &row.place.event[..])
-                            .collect::<Vec<_>>(),
-                    )
-                    .bind(
-                        written
-                            .iter()
-                            .map(|(row, ..)| row.state.word())
-                            .collect::<Vec<_>>(),
-                    )
+                    .bind(written.iter().map(|(row, ..)| smallint(row.place.shard)).collect::<Vec<_>>())
+                    .bind(written.iter().map(|(row, ..)| &row.place.event[..]).collect::<Vec<_>>())
+                    .bind(written.iter().map(|(row, ..)| row.state.word()).collect::<Vec<_>>())
                     .bind(written.iter().map(|(_, due_at, _)| *due_at).collect::<Vec<_>>())
                     .bind(written.iter().map(|(.., body)| body.as_str()).collect::<Vec<_>>());
                 query.execute(&mut **tx).await?;
@@ -113,12 +98,7 @@ impl Tx {
                     Locking::Rows => FIND_POSTGRES_LOCKED,
                 };
                 let query = sqlx::query(text)
-                    .bind(
-                        places
-                            .iter()
-                            .map(|place| smallint(place.shard))
-                            .collect::<Vec<_>>(),
-                    )
+                    .bind(places.iter().map(|place| smallint(place.shard)).collect::<Vec<_>>())
                     .bind(places.iter().map(|place| &place.event[..]).collect::<Vec<_>>());
                 for row in query.fetch_all(&mut **tx).await? {
                     bodies.push(row.try_get(0)?);
@@ -143,28 +123,19 @@ impl Tx {
         let mut bodies: Vec<String> = Vec::new();
         match self {
             Tx::Sqlite(tx) => {
-                let query = sqlx::query(DUE)
-                    .bind(smallint(from_shard))
-                    .bind(now.micros())
-                    .bind(limit);
+                let query = sqlx::query(DUE).bind(smallint(from_shard)).bind(now.micros()).bind(limit);
                 for row in query.fetch_all(&mut **tx).await? {
                     bodies.push(row.try_get(0)?);
                 }
             }
             Tx::Postgres(tx) => {
-                let query = sqlx::query(DUE)
-                    .bind(smallint(from_shard))
-                    .bind(now.micros())
-                    .bind(limit);
+                let query = sqlx::query(DUE).bind(smallint(from_shard)).bind(now.micros()).bind(limit);
                 for row in query.fetch_all(&mut **tx).await? {
                     bodies.push(row.try_get(0)?);
                 }
             }
         }
-        bodies
-            .iter()
-            .map(|body| from_json("authorization", body))
-            .collect()
+        bodies.iter().map(|body| from_json("authorization", body)).collect()
     }
 }
 

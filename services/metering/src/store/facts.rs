@@ -49,10 +49,7 @@ pub struct FactRef {
 
 fn columns(prefix: &str) -> String {
     let names = HEAD.iter().chain(&COLUMNS).chain(&["body"]);
-    names
-        .map(|name| format!("{prefix}{name}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.map(|name| format!("{prefix}{name}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Everything of a fact but its shard, which the reader knows.
@@ -67,15 +64,8 @@ static INSERT: LazyLock<ValuesStatement> = LazyLock::new(|| ValuesStatement {
 });
 static INSERT_POSTGRES: LazyLock<String> = LazyLock::new(|| {
     let types = HEAD_TYPES.iter().chain(&["bigint"; 18]).chain(&["text"]);
-    let arrays: Vec<_> = (1..)
-        .zip(types)
-        .map(|(number, name)| format!("${number}::{name}[]"))
-        .collect();
-    format!(
-        "INSERT INTO usage_events ({}) SELECT * FROM UNNEST({})",
-        columns(""),
-        arrays.join(", ")
-    )
+    let arrays: Vec<_> = (1..).zip(types).map(|(number, name)| format!("${number}::{name}[]")).collect();
+    format!("INSERT INTO usage_events ({}) SELECT * FROM UNNEST({})", columns(""), arrays.join(", "))
 });
 static FIND: LazyLock<ValuesStatement> = LazyLock::new(|| ValuesStatement {
     head: "WITH asked (shard, customer_key, occurred_at, event_key) AS (VALUES",
@@ -116,11 +106,8 @@ static WALK: LazyLock<String> = LazyLock::new(|| {
 macro_rules! fact_of {
     ($row:expr, $shard:expr) => {{
         let row = $row;
-        let place = Place {
-            shard: $shard,
-            customer: key_of(row.try_get(0)?)?,
-            event: key_of(row.try_get(2)?)?,
-        };
+        let place =
+            Place { shard: $shard, customer: key_of(row.try_get(0)?)?, event: key_of(row.try_get(2)?)? };
         let word = |number: usize| row.try_get::<String, _>(number);
         let (kind, class) = (word(4)?, word(14)?);
         let body: &str = row.try_get(34)?;
@@ -192,30 +179,10 @@ fn bind_heads<'q>(query: PostgresQuery<'q>, facts: &'q [Fact]) -> PostgresQuery<
 /// Binds the four names of each event, a column each.
 fn bind_asked<'q>(query: PostgresQuery<'q>, events: &'q [FactRef]) -> PostgresQuery<'q> {
     query
-        .bind(
-            events
-                .iter()
-                .map(|event| smallint(event.place.shard))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            events
-                .iter()
-                .map(|event| &event.place.customer[..])
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            events
-                .iter()
-                .map(|event| event.occurred_at.micros())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            events
-                .iter()
-                .map(|event| &event.place.event[..])
-                .collect::<Vec<_>>(),
-        )
+        .bind(events.iter().map(|event| smallint(event.place.shard)).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| &event.place.customer[..]).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.occurred_at.micros()).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| &event.place.event[..]).collect::<Vec<_>>())
 }
 
 fn int(number: i64) -> Result<i32> {
@@ -252,17 +219,12 @@ impl Tx {
         if events.is_empty() {
             return Ok(facts);
         }
-        let shards: std::collections::HashMap<Key, u16> = events
-            .iter()
-            .map(|event| (event.place.event, event.place.shard))
-            .collect();
+        let shards: std::collections::HashMap<Key, u16> =
+            events.iter().map(|event| (event.place.event, event.place.shard)).collect();
         macro_rules! read {
             ($rows:expr) => {
                 for row in &$rows {
-                    let shard = shards
-                        .get(&key_of(row.try_get(2)?)?)
-                        .copied()
-                        .unwrap_or_default();
+                    let shard = shards.get(&key_of(row.try_get(2)?)?).copied().unwrap_or_default();
                     facts.push(fact_of!(row, shard));
                 }
             };

@@ -74,11 +74,7 @@ impl Tx {
             }
             Tx::Postgres(tx) => {
                 let query = sqlx::query(INSERT_POSTGRES)
-                    .bind(
-                        rows.iter()
-                            .map(|((shard, _), _)| smallint(*shard))
-                            .collect::<Vec<_>>(),
-                    )
+                    .bind(rows.iter().map(|((shard, _), _)| smallint(*shard)).collect::<Vec<_>>())
                     .bind(rows.iter().map(|((_, tenant), _)| *tenant).collect::<Vec<_>>())
                     .bind(vec![now.micros(); rows.len()])
                     .bind(vec![batch.to_vec(); rows.len()])
@@ -101,11 +97,8 @@ impl Tx {
         let mut found = Vec::new();
         macro_rules! read {
             ($tx:expr, $text:expr) => {{
-                let query = sqlx::query($text)
-                    .bind(i64::from(shards))
-                    .bind(tenant)
-                    .bind(from.micros())
-                    .bind(limit);
+                let query =
+                    sqlx::query($text).bind(i64::from(shards)).bind(tenant).bind(from.micros()).bind(limit);
                 for row in query.fetch_all(&mut **$tx).await? {
                     let shard: i64 = row.try_get(0)?;
                     let shard = u16::try_from(shard).map_err(|fault| undecodable("shard", fault))?;
@@ -129,16 +122,10 @@ impl Tx {
     pub async fn prune_feed(&mut self, before: Timestamp) -> Result<()> {
         match self {
             Tx::Sqlite(tx) => {
-                sqlx::query(PRUNE)
-                    .bind(before.micros())
-                    .execute(&mut **tx)
-                    .await?;
+                sqlx::query(PRUNE).bind(before.micros()).execute(&mut **tx).await?;
             }
             Tx::Postgres(tx) => {
-                sqlx::query(PRUNE)
-                    .bind(before.micros())
-                    .execute(&mut **tx)
-                    .await?;
+                sqlx::query(PRUNE).bind(before.micros()).execute(&mut **tx).await?;
             }
         }
         Ok(())
@@ -149,11 +136,7 @@ fn entries(shard: u16, bytes: &[u8]) -> Result<Vec<(FactRef, i32)>> {
     let read = |entry: &[u8]| {
         let time: [u8; 8] = entry[16..24].try_into().expect("eight bytes");
         let ordinal: [u8; 4] = entry[40..44].try_into().expect("four bytes");
-        let place = Place {
-            shard,
-            customer: key_of(&entry[..16])?,
-            event: key_of(&entry[24..40])?,
-        };
+        let place = Place { shard, customer: key_of(&entry[..16])?, event: key_of(&entry[24..40])? };
         let occurred_at = Timestamp::from_micros(i64::from_be_bytes(time));
         Ok((FactRef { place, occurred_at }, i32::from_be_bytes(ordinal)))
     };

@@ -26,12 +26,8 @@ impl Tx {
     /// Two pods may number the same event at once: the primary key stops one, whose batch is tried again.
     async fn number(&mut self, facts: &mut [Fact]) -> Result<()> {
         let open = facts.iter().filter(|fact| fact.ordinal == 0);
-        let asked: Vec<FactRef> = open
-            .map(|fact| FactRef {
-                place: fact.place,
-                occurred_at: fact.occurred_at,
-            })
-            .collect();
+        let asked: Vec<FactRef> =
+            open.map(|fact| FactRef { place: fact.place, occurred_at: fact.occurred_at }).collect();
         if asked.is_empty() {
             return Ok(());
         }

@@ -64,10 +64,7 @@ const LEFT_BEHIND: &str =
 
 fn pending_of((body, stored_at): &(String, i64)) -> Result<Pending> {
     let pending: Pending = from_json("intake", body)?;
-    Ok(Pending {
-        stored_at: Timestamp::from_micros(*stored_at),
-        ..pending
-    })
+    Ok(Pending { stored_at: Timestamp::from_micros(*stored_at), ..pending })
 }
 
 impl Tx {
@@ -90,11 +87,7 @@ impl Tx {
             }
             Tx::Postgres(tx) => {
                 let query = sqlx::query(INSERT_POSTGRES)
-                    .bind(
-                        rows.iter()
-                            .map(|row| smallint(row.place.shard))
-                            .collect::<Vec<_>>(),
-                    )
+                    .bind(rows.iter().map(|row| smallint(row.place.shard)).collect::<Vec<_>>())
                     .bind(rows.iter().map(|row| &row.place.event[..]).collect::<Vec<_>>())
                     .bind(rows.iter().map(|row| row.step.as_str()).collect::<Vec<_>>())
                     .bind(rows.iter().map(|row| row.created_at.micros()).collect::<Vec<_>>())
@@ -119,12 +112,7 @@ impl Tx {
             }
             Tx::Postgres(tx) => {
                 let query = sqlx::query(FIND_POSTGRES)
-                    .bind(
-                        places
-                            .iter()
-                            .map(|place| smallint(place.shard))
-                            .collect::<Vec<_>>(),
-                    )
+                    .bind(places.iter().map(|place| smallint(place.shard)).collect::<Vec<_>>())
                     .bind(places.iter().map(|place| &place.event[..]).collect::<Vec<_>>());
                 for row in query.fetch_all(&mut **tx).await? {
                     stored.push((row.try_get(0)?, row.try_get(1)?));
@@ -159,25 +147,10 @@ impl Tx {
             }
             Tx::Postgres(tx) => {
                 let query = sqlx::query(DELETE_POSTGRES)
-                    .bind(
-                        steps
-                            .iter()
-                            .map(|(place, ..)| smallint(place.shard))
-                            .collect::<Vec<_>>(),
-                    )
-                    .bind(
-                        steps
-                            .iter()
-                            .map(|(place, ..)| &place.event[..])
-                            .collect::<Vec<_>>(),
-                    )
+                    .bind(steps.iter().map(|(place, ..)| smallint(place.shard)).collect::<Vec<_>>())
+                    .bind(steps.iter().map(|(place, ..)| &place.event[..]).collect::<Vec<_>>())
                     .bind(steps.iter().map(|(_, step, _)| *step).collect::<Vec<_>>())
-                    .bind(
-                        steps
-                            .iter()
-                            .map(|(.., stored_at)| stored_at.micros())
-                            .collect::<Vec<_>>(),
-                    );
+                    .bind(steps.iter().map(|(.., stored_at)| stored_at.micros()).collect::<Vec<_>>());
                 for row in query.fetch_all(&mut **tx).await? {
                     deleted.insert((key_of(row.try_get(0)?)?, row.try_get(1)?));
                 }

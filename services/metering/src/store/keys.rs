@@ -94,18 +94,10 @@ impl Tx {
             }
             Tx::Postgres(tx) => {
                 let query = sqlx::query(INSERT_POSTGRES)
-                    .bind(
-                        rows.iter()
-                            .map(|row| smallint(row.place.shard))
-                            .collect::<Vec<_>>(),
-                    )
+                    .bind(rows.iter().map(|row| smallint(row.place.shard)).collect::<Vec<_>>())
                     .bind(rows.iter().map(|row| &row.place.event[..]).collect::<Vec<_>>())
                     .bind(rows.iter().map(|row| row.kind.word()).collect::<Vec<_>>())
-                    .bind(
-                        rows.iter()
-                            .map(|row| row.occurred_at.micros())
-                            .collect::<Vec<_>>(),
-                    )
+                    .bind(rows.iter().map(|row| row.occurred_at.micros()).collect::<Vec<_>>())
                     .bind(rows.iter().map(|row| &row.fingerprint[..]).collect::<Vec<_>>());
                 for row in query.fetch_all(&mut **tx).await? {
                     taken.insert(key_of(row.try_get(0)?)?);
@@ -125,10 +117,7 @@ impl Tx {
                     let event = key_of(row.try_get(0)?)?;
                     let fingerprint: &[u8] = row.try_get(3)?;
                     let key = KeyRow {
-                        place: Place {
-                            event,
-                            ..Place::default()
-                        },
+                        place: Place { event, ..Place::default() },
                         kind: KeyKind::from_word(row.try_get(1)?)?,
                         occurred_at: Timestamp::from_micros(row.try_get(2)?),
                         fingerprint: fingerprint
@@ -153,12 +142,7 @@ impl Tx {
                     Locking::Rows => FIND_POSTGRES_LOCKED,
                 };
                 let query = sqlx::query(text)
-                    .bind(
-                        places
-                            .iter()
-                            .map(|place| smallint(place.shard))
-                            .collect::<Vec<_>>(),
-                    )
+                    .bind(places.iter().map(|place| smallint(place.shard)).collect::<Vec<_>>())
                     .bind(places.iter().map(|place| &place.event[..]).collect::<Vec<_>>());
                 read!(query.fetch_all(&mut **tx).await?);
             }
@@ -175,15 +159,11 @@ impl Tx {
     pub async fn unpark_key(&mut self, place: Place) -> Result<()> {
         match self {
             Tx::Sqlite(tx) => {
-                let query = sqlx::query(UNPARK)
-                    .bind(smallint(place.shard))
-                    .bind(&place.event[..]);
+                let query = sqlx::query(UNPARK).bind(smallint(place.shard)).bind(&place.event[..]);
                 query.execute(&mut **tx).await?;
             }
             Tx::Postgres(tx) => {
-                let query = sqlx::query(UNPARK)
-                    .bind(smallint(place.shard))
-                    .bind(&place.event[..]);
+                let query = sqlx::query(UNPARK).bind(smallint(place.shard)).bind(&place.event[..]);
                 query.execute(&mut **tx).await?;
             }
         }

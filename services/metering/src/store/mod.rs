@@ -101,9 +101,7 @@ fn from_json<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> 
 }
 
 fn key_of(bytes: &[u8]) -> Result<crate::domain::names::Key> {
-    bytes
-        .try_into()
-        .map_err(|_| undecodable("key", "not sixteen bytes"))
+    bytes.try_into().map_err(|_| undecodable("key", "not sixteen bytes"))
 }
 
 /// A shard as both engines store it.

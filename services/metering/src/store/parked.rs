@@ -68,24 +68,9 @@ impl Tx {
             }
             Tx::Postgres(tx) => {
                 let query = sqlx::query(INSERT_POSTGRES)
-                    .bind(
-                        events
-                            .iter()
-                            .map(|(place, _)| smallint(place.shard))
-                            .collect::<Vec<_>>(),
-                    )
-                    .bind(
-                        events
-                            .iter()
-                            .map(|(place, _)| &place.event[..])
-                            .collect::<Vec<_>>(),
-                    )
-                    .bind(
-                        events
-                            .iter()
-                            .map(|(_, content)| content.tenant.as_str())
-                            .collect::<Vec<_>>(),
-                    )
+                    .bind(events.iter().map(|(place, _)| smallint(place.shard)).collect::<Vec<_>>())
+                    .bind(events.iter().map(|(place, _)| &place.event[..]).collect::<Vec<_>>())
+                    .bind(events.iter().map(|(_, content)| content.tenant.as_str()).collect::<Vec<_>>())
                     .bind(vec![now.micros(); events.len()])
                     .bind(bodies);
                 query.execute(&mut **tx).await?;
@@ -98,9 +83,7 @@ impl Tx {
     pub async fn parked(&mut self, place: Place) -> Result<Option<ParkedRow>> {
         macro_rules! read {
             ($tx:expr) => {{
-                let query = sqlx::query(GET)
-                    .bind(smallint(place.shard))
-                    .bind(&place.event[..]);
+                let query = sqlx::query(GET).bind(smallint(place.shard)).bind(&place.event[..]);
                 match query.fetch_optional(&mut **$tx).await? {
                     Some(row) => Ok(Some(parked_of!(&row))),
                     None => Ok(None),
@@ -124,11 +107,7 @@ impl Tx {
         let mut found = Vec::new();
         macro_rules! read {
             ($tx:expr) => {{
-                let query = sqlx::query(LIST)
-                    .bind(after.0)
-                    .bind(after.1)
-                    .bind(tenant)
-                    .bind(limit);
+                let query = sqlx::query(LIST).bind(after.0).bind(after.1).bind(tenant).bind(limit);
                 for row in &query.fetch_all(&mut **$tx).await? {
                     found.push(parked_of!(row));
                 }
@@ -146,15 +125,11 @@ impl Tx {
         self.unpark_key(place).await?;
         match self {
             Tx::Sqlite(tx) => {
-                let query = sqlx::query(DELETE)
-                    .bind(smallint(place.shard))
-                    .bind(&place.event[..]);
+                let query = sqlx::query(DELETE).bind(smallint(place.shard)).bind(&place.event[..]);
                 query.execute(&mut **tx).await?;
             }
             Tx::Postgres(tx) => {
-                let query = sqlx::query(DELETE)
-                    .bind(smallint(place.shard))
-                    .bind(&place.event[..]);
+                let query = sqlx::query(DELETE).bind(smallint(place.shard)).bind(&place.event[..]);
                 query.execute(&mut **tx).await?;
             }
         }

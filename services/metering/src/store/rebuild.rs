@@ -31,10 +31,8 @@ impl Store {
 
 impl Tx {
     async fn clear_rollups(&mut self, shard: u16) -> Result<()> {
-        let texts = [
-            "DELETE FROM usage_hour WHERE shard = $1",
-            "DELETE FROM usage_customer_day WHERE shard = $1",
-        ];
+        let texts =
+            ["DELETE FROM usage_hour WHERE shard = $1", "DELETE FROM usage_customer_day WHERE shard = $1"];
         for text in texts {
             match self {
                 Tx::Sqlite(tx) => {

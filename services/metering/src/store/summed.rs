@@ -74,15 +74,9 @@ const DAY_KEY: [(&str, &str); 10] = [
 
 fn on_conflict(table: &str, key: &[(&str, &str)]) -> String {
     let names: Vec<_> = key.iter().map(|(name, _)| *name).collect();
-    let sets: Vec<_> = COLUMNS
-        .iter()
-        .map(|name| format!("{name} = {table}.{name} + excluded.{name}"))
-        .collect();
-    format!(
-        "ON CONFLICT ({}) DO UPDATE SET {}",
-        names.join(", "),
-        sets.join(", ")
-    )
+    let sets: Vec<_> =
+        COLUMNS.iter().map(|name| format!("{name} = {table}.{name} + excluded.{name}")).collect();
+    format!("ON CONFLICT ({}) DO UPDATE SET {}", names.join(", "), sets.join(", "))
 }
 
 fn into(table: &str, key: &[(&str, &str)]) -> String {
@@ -100,17 +94,9 @@ fn sqlite_upsert(table: &str, key: &[(&str, &str)]) -> ValuesStatement {
 
 fn postgres_upsert(table: &str, key: &[(&str, &str)]) -> String {
     let types = key.iter().map(|(_, name)| *name).chain(["bigint"; 18]);
-    let arrays: Vec<_> = (1..)
-        .zip(types)
-        .map(|(number, name)| format!("${number}::{name}[]"))
-        .collect();
+    let arrays: Vec<_> = (1..).zip(types).map(|(number, name)| format!("${number}::{name}[]")).collect();
     // UNNEST keeps the order of the arrays, and so the order in which rows are locked.
-    format!(
-        "{} SELECT * FROM UNNEST({}) {}",
-        into(table, key),
-        arrays.join(", "),
-        on_conflict(table, key)
-    )
+    format!("{} SELECT * FROM UNNEST({}) {}", into(table, key), arrays.join(", "), on_conflict(table, key))
 }
 
 static HOUR_SQLITE: LazyLock<ValuesStatement> = LazyLock::new(|| sqlite_upsert("usage_hour", &HOUR_KEY));
@@ -133,11 +119,8 @@ impl Tx {
                 });
                 done.await?;
                 let done = DAY_SQLITE.execute(tx, &days, |query, ((group, _, customer, day), sums)| {
-                    let query = query
-                        .bind(smallint(group.shard))
-                        .bind(&group.tenant)
-                        .bind(customer)
-                        .bind(*day);
+                    let query =
+                        query.bind(smallint(group.shard)).bind(&group.tenant).bind(customer).bind(*day);
                     bind_sums_sqlite(bind_rest(query, group), sums)
                 });
                 done.await?;
@@ -175,48 +158,18 @@ fn bind_rest_postgres<'q>(query: PostgresQuery<'q>, groups: &[&'q Group]) -> Pos
 fn fold_hours<'q>(rows: &[(&'q HourKey, &'q Sums)]) -> PostgresQuery<'q> {
     let groups: Vec<&Group> = rows.iter().map(|((group, _), _)| group).collect();
     let query = sqlx::query(HOUR_POSTGRES.as_str())
-        .bind(
-            groups
-                .iter()
-                .map(|group| smallint(group.shard))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            groups
-                .iter()
-                .map(|group| group.tenant.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(groups.iter().map(|group| smallint(group.shard)).collect::<Vec<_>>())
+        .bind(groups.iter().map(|group| group.tenant.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|((_, hour), _)| *hour).collect::<Vec<_>>());
-    bind_sums(
-        bind_rest_postgres(query, &groups),
-        rows.iter().map(|(_, sums)| *sums),
-    )
+    bind_sums(bind_rest_postgres(query, &groups), rows.iter().map(|(_, sums)| *sums))
 }
 
 fn fold_days<'q>(rows: &[(&'q DayKey, &'q Sums)]) -> PostgresQuery<'q> {
     let groups: Vec<&Group> = rows.iter().map(|((group, ..), _)| group).collect();
     let query = sqlx::query(DAY_POSTGRES.as_str())
-        .bind(
-            groups
-                .iter()
-                .map(|group| smallint(group.shard))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            groups
-                .iter()
-                .map(|group| group.tenant.as_str())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            rows.iter()
-                .map(|((_, _, customer, _), _)| customer.as_str())
-                .collect::<Vec<_>>(),
-        )
+        .bind(groups.iter().map(|group| smallint(group.shard)).collect::<Vec<_>>())
+        .bind(groups.iter().map(|group| group.tenant.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|((_, _, customer, _), _)| customer.as_str()).collect::<Vec<_>>())
         .bind(rows.iter().map(|((.., day), _)| *day).collect::<Vec<_>>());
-    bind_sums(
-        bind_rest_postgres(query, &groups),
-        rows.iter().map(|(_, sums)| *sums),
-    )
+    bind_sums(bind_rest_postgres(query, &groups), rows.iter().map(|(_, sums)| *sums))
 }

@@ -51,14 +51,7 @@ pub struct UsageRow {
     pub sums: Sums,
 }
 
-const NAMES: [&str; 6] = [
-    "customer_id",
-    "unit",
-    "event_type",
-    "model",
-    "feature",
-    "usage_class",
-];
+const NAMES: [&str; 6] = ["customer_id", "unit", "event_type", "model", "feature", "usage_class"];
 
 /// The text has only names of ours; everything asked is bound.
 fn text(query: &UsageQuery) -> String {
@@ -71,11 +64,7 @@ fn text(query: &UsageQuery) -> String {
     let mut select: Vec<String> = Vec::new();
     for (name, grouped) in NAMES.iter().zip(query.groups) {
         let shown = (grouped || *name == "unit") && is_there(name);
-        select.push(if shown {
-            (*name).to_string()
-        } else {
-            format!("'' AS {name}")
-        });
+        select.push(if shown { (*name).to_string() } else { format!("'' AS {name}") });
     }
     select.push(match query.step {
         0 => "CAST(0 AS bigint) AS start".to_string(),
@@ -88,19 +77,10 @@ fn text(query: &UsageQuery) -> String {
         "tenant = $1".to_string(),
         format!("{time} >= $2 AND {time} < $3"),
         // What is not asked is still bound, so that every text has the same binds.
-        if query.shard.is_some() {
-            "shard = $4"
-        } else {
-            "$4 = -1"
-        }
-        .to_string(),
+        if query.shard.is_some() { "shard = $4" } else { "$4 = -1" }.to_string(),
     ];
     for (number, (name, filter)) in (5..).zip(NAMES.iter().zip(&query.filters)) {
-        let column = if filter.is_empty() || !is_there(name) {
-            "''"
-        } else {
-            name
-        };
+        let column = if filter.is_empty() || !is_there(name) { "''" } else { name };
         wheres.push(format!("{column} = ${number}"));
     }
     let (select, wheres, groups) = (select.join(", "), wheres.join(" AND "), places.join(", "));

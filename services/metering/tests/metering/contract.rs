@@ -11,13 +11,8 @@ use crate::harness::START;
 use crate::world::{World, credits, explicit, on_both_engines, reason, reply, stamp, text};
 
 fn item(event: proto::UsageEvent) -> proto::MeterItem {
-    let request = proto::MeterEventRequest {
-        event: Some(event),
-        ..Default::default()
-    };
-    proto::MeterItem {
-        item: Some(Item::Event(request)),
-    }
+    let request = proto::MeterEventRequest { event: Some(event), ..Default::default() };
+    proto::MeterItem { item: Some(Item::Event(request)) }
 }
 
 fn settle_item(event: &str, amount: &str) -> proto::MeterItem {
@@ -27,9 +22,7 @@ fn settle_item(event: &str, amount: &str) -> proto::MeterItem {
         credits: credits(amount),
         ..Default::default()
     };
-    proto::MeterItem {
-        item: Some(Item::Settle(request)),
-    }
+    proto::MeterItem { item: Some(Item::Settle(request)) }
 }
 
 async fn authorize(world: &mut World, event: &str, amount: &str) {
@@ -58,10 +51,7 @@ async fn a_batch_answers_every_item_by_itself() {
             item(explicit("c", "e2", "1000")),
             proto::MeterItem { item: None },
         ];
-        let answer = world
-            .metering
-            .batch_meter_events(proto::BatchMeterEventsRequest { items })
-            .await;
+        let answer = world.metering.batch_meter_events(proto::BatchMeterEventsRequest { items }).await;
         let told: Vec<String> = answer
             .unwrap()
             .into_inner()
@@ -84,16 +74,10 @@ async fn a_batch_answers_every_item_by_itself() {
             "INVALID_FIELD",
         ];
         assert_eq!(told, expect, "{:?}", world.engine);
-        let none = world
-            .metering
-            .batch_meter_events(proto::BatchMeterEventsRequest::default())
-            .await;
+        let none = world.metering.batch_meter_events(proto::BatchMeterEventsRequest::default()).await;
         assert_eq!(reason(none), "INVALID_FIELD");
         let many = vec![proto::MeterItem::default(); 1_001];
-        let many = world
-            .metering
-            .batch_meter_events(proto::BatchMeterEventsRequest { items: many })
-            .await;
+        let many = world.metering.batch_meter_events(proto::BatchMeterEventsRequest { items: many }).await;
         assert_eq!(reason(many), "INVALID_FIELD");
     })
     .await;
@@ -108,18 +92,10 @@ async fn a_stream_answers_every_item_with_its_sequence() {
         let count = 3_000_i64;
         let requests = (0..count).map(|sequence| proto::StreamMeterEventsRequest {
             sequence,
-            item: Some(item(explicit(
-                &format!("c{}", sequence % 7),
-                &format!("e{}", sequence / 2),
-                "0.5",
-            ))),
+            item: Some(item(explicit(&format!("c{}", sequence % 7), &format!("e{}", sequence / 2), "0.5"))),
         });
-        let mut answers = world
-            .metering
-            .stream_meter_events(tokio_stream::iter(requests))
-            .await
-            .unwrap()
-            .into_inner();
+        let mut answers =
+            world.metering.stream_meter_events(tokio_stream::iter(requests)).await.unwrap().into_inner();
         let (mut seen, mut fresh) = (BTreeSet::new(), 0);
         while let Some(answer) = answers.next().await {
             let answer = answer.unwrap();
@@ -152,54 +128,26 @@ async fn events_are_listed_page_by_page_and_tokens_belong_to_their_list() {
         world.fund("c", 100).await;
         for number in 0..7 {
             let time = START - std::time::Duration::from_secs(number);
-            let said = proto::UsageEvent {
-                occurred_at: stamp(time),
-                ..explicit("c", &format!("e{number}"), "1")
-            };
+            let said =
+                proto::UsageEvent { occurred_at: stamp(time), ..explicit("c", &format!("e{number}"), "1") };
             world.meter(said).await.unwrap();
         }
-        let mut request = proto::ListEventsRequest {
-            customer_id: "c".into(),
-            page_size: 3,
-            ..Default::default()
-        };
+        let mut request =
+            proto::ListEventsRequest { customer_id: "c".into(), page_size: 3, ..Default::default() };
         let mut seen = Vec::new();
         loop {
-            let page = world
-                .metering
-                .list_events(request.clone())
-                .await
-                .unwrap()
-                .into_inner();
-            seen.extend(
-                page.events
-                    .into_iter()
-                    .map(|event| event.content.unwrap().event_id),
-            );
+            let page = world.metering.list_events(request.clone()).await.unwrap().into_inner();
+            seen.extend(page.events.into_iter().map(|event| event.content.unwrap().event_id));
             if page.next_page_token.is_empty() {
                 break;
             }
             request.page_token = page.next_page_token;
         }
-        assert_eq!(
-            seen,
-            ["e0", "e1", "e2", "e3", "e4", "e5", "e6"],
-            "{:?}",
-            world.engine
-        );
+        assert_eq!(seen, ["e0", "e1", "e2", "e3", "e4", "e5", "e6"], "{:?}", world.engine);
         request.customer_id = "d".into();
-        assert_eq!(
-            reason(world.metering.list_events(request.clone()).await),
-            "PAGE_TOKEN_INVALID"
-        );
-        let parked = proto::ListParkedEventsRequest {
-            page_token: request.page_token,
-            ..Default::default()
-        };
-        assert_eq!(
-            reason(world.metering.list_parked_events(parked).await),
-            "PAGE_TOKEN_INVALID"
-        );
+        assert_eq!(reason(world.metering.list_events(request.clone()).await), "PAGE_TOKEN_INVALID");
+        let parked = proto::ListParkedEventsRequest { page_token: request.page_token, ..Default::default() };
+        assert_eq!(reason(world.metering.list_parked_events(parked).await), "PAGE_TOKEN_INVALID");
     })
     .await;
 }
@@ -231,10 +179,8 @@ async fn usage_is_told_by_every_group_and_agrees_with_itself() {
         let check = |rows: Vec<proto::UsageRow>, count: usize, what: &str| {
             assert_eq!(rows.len(), count, "{what}");
             let events: i64 = rows.iter().map(|row| row.sums.as_ref().unwrap().events).sum();
-            let tokens: i64 = rows
-                .iter()
-                .map(|row| row.sums.as_ref().unwrap().tokens.as_ref().unwrap().output)
-                .sum();
+            let tokens: i64 =
+                rows.iter().map(|row| row.sums.as_ref().unwrap().tokens.as_ref().unwrap().output).sum();
             assert_eq!((events, tokens), (4, 800), "{what}");
         };
         check(world.usage(&[G::EventType]).await, 1, "event type");
@@ -247,18 +193,8 @@ async fn usage_is_told_by_every_group_and_agrees_with_itself() {
         check(world.usage(&[G::Customer, G::Day]).await, 3, "customer and day");
         check(world.usage(&[G::Customer, G::Hour]).await, 4, "customer and hour");
         let rows = world.usage(&[G::Model]).await;
-        let mini = rows
-            .iter()
-            .find(|row| row.model == "gpt-4o-mini")
-            .unwrap()
-            .sums
-            .clone()
-            .unwrap();
-        assert_eq!(
-            mini.provider_cost.unwrap().amount,
-            "0.00054",
-            "2 × (1000 × 0.15 + 200 × 0.6) / 1e6"
-        );
+        let mini = rows.iter().find(|row| row.model == "gpt-4o-mini").unwrap().sums.clone().unwrap();
+        assert_eq!(mini.provider_cost.unwrap().amount, "0.00054", "2 × (1000 × 0.15 + 200 × 0.6) / 1e6");
         assert_eq!(text(mini.credits.as_ref()), "2", "2 × (0.3 + 0.4), each up to 1");
         assert_eq!(mini.margin.unwrap().amount, "0.01946");
     })
@@ -275,39 +211,17 @@ async fn a_summary_tells_what_was_used_and_what_remains() {
             said.dimensions.insert("feature".into(), feature.into());
             world.meter(said).await.unwrap();
         }
-        let request = proto::GetUsageSummaryRequest {
-            customer_id: "c".into(),
-            ..Default::default()
-        };
-        let told = world
-            .metering
-            .get_usage_summary(request)
-            .await
-            .unwrap()
-            .into_inner();
+        let request = proto::GetUsageSummaryRequest { customer_id: "c".into(), ..Default::default() };
+        let told = world.metering.get_usage_summary(request).await.unwrap().into_inner();
         let amounts =
             [&told.used, &told.held, &told.remaining, &told.allowance].map(|amount| text(amount.as_ref()));
         assert_eq!(amounts, ["30", "5", "65", "0"], "{:?}", world.engine);
         assert_eq!(told.at_zero(), proto::AtZero::Refuse);
-        let features: Vec<_> = told
-            .features
-            .iter()
-            .map(|f| (f.feature.as_str(), text(f.used.as_ref()), f.events))
-            .collect();
-        assert_eq!(
-            features,
-            [("chat", "20".to_string(), 2), ("search", "10".to_string(), 1)]
-        );
-        let request = proto::GetUsageSummaryRequest {
-            customer_id: "nobody".into(),
-            ..Default::default()
-        };
-        let told = world
-            .metering
-            .get_usage_summary(request)
-            .await
-            .unwrap()
-            .into_inner();
+        let features: Vec<_> =
+            told.features.iter().map(|f| (f.feature.as_str(), text(f.used.as_ref()), f.events)).collect();
+        assert_eq!(features, [("chat", "20".to_string(), 2), ("search", "10".to_string(), 1)]);
+        let request = proto::GetUsageSummaryRequest { customer_id: "nobody".into(), ..Default::default() };
+        let told = world.metering.get_usage_summary(request).await.unwrap().into_inner();
         assert_eq!(text(told.remaining.as_ref()), "0");
     })
     .await;
@@ -322,10 +236,7 @@ async fn a_tail_tells_every_fact_recorded_after_it_began() {
         let mut tail = world.metering.tail_events(request).await.unwrap().into_inner();
         for number in 0..5 {
             world.clock.advance(std::time::Duration::from_millis(1));
-            world
-                .meter(explicit("c", &format!("e{number}"), "1"))
-                .await
-                .unwrap();
+            world.meter(explicit("c", &format!("e{number}"), "1")).await.unwrap();
         }
         let mut seen = Vec::new();
         while seen.len() < 5 {

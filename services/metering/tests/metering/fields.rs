@@ -10,10 +10,7 @@ use crate::harness::{Engine, START};
 use crate::world::{World, credits, explicit, reason, refused, stamp};
 
 fn fields(no: Refused) -> Vec<String> {
-    no.violations
-        .into_iter()
-        .map(|violation| violation.field)
-        .collect()
+    no.violations.into_iter().map(|violation| violation.field).collect()
 }
 
 /// An event with every field wrong.
@@ -24,25 +21,12 @@ fn all_wrong() -> proto::UsageEvent {
         unit: long.clone(),
         event_id: long.clone(),
         event_type: long.clone(),
-        occurred_at: Some(prost_types::Timestamp {
-            seconds: -1,
-            nanos: 0,
-        }),
+        occurred_at: Some(prost_types::Timestamp { seconds: -1, nanos: 0 }),
         quantity: "0.0000001".into(),
         dimensions: [(String::new(), "x".repeat(257))].into(),
-        tokens: Some(types::Tokens {
-            input: -1,
-            output: i64::MAX,
-            ..Default::default()
-        }),
-        provider_cost: Some(types::Cost {
-            currency_code: "usd".into(),
-            amount: "1".into(),
-        }),
-        credits: Some(types::Credits {
-            units: 1_000_000_001,
-            nanos: 0,
-        }),
+        tokens: Some(types::Tokens { input: -1, output: i64::MAX, ..Default::default() }),
+        provider_cost: Some(types::Cost { currency_code: "usd".into(), amount: "1".into() }),
+        credits: Some(types::Credits { units: 1_000_000_001, nanos: 0 }),
         usage_class: 99,
         details: Some(proto::EventDetails {
             reference: long,
@@ -60,9 +44,8 @@ async fn every_bad_field_of_an_event_is_told_at_once() {
         ack: proto::Ack::Accepted as i32,
         on_insufficient: types::OnInsufficient::Cap as i32,
     };
-    let told: BTreeSet<String> = fields(refused(world.metering.meter_event(request).await))
-        .into_iter()
-        .collect();
+    let told: BTreeSet<String> =
+        fields(refused(world.metering.meter_event(request).await)).into_iter().collect();
     let expect = [
         "event.customer_id",
         "event.unit",
@@ -87,22 +70,11 @@ async fn every_bad_field_of_an_event_is_told_at_once() {
 async fn each_edge_of_an_event_is_refused_by_itself() {
     let mut world = World::new(Engine::Sqlite).await;
     let base = || explicit("c", "e", "1");
-    let quantity = |text: &str| proto::UsageEvent {
-        quantity: text.into(),
-        ..base()
-    };
-    let amount = |units, nanos| proto::UsageEvent {
-        credits: Some(types::Credits { units, nanos }),
-        ..base()
-    };
-    let priced = proto::UsageEvent {
-        credits: None,
-        ..base()
-    };
-    let nobody = proto::UsageEvent {
-        customer_id: String::new(),
-        ..base()
-    };
+    let quantity = |text: &str| proto::UsageEvent { quantity: text.into(), ..base() };
+    let amount =
+        |units, nanos| proto::UsageEvent { credits: Some(types::Credits { units, nanos }), ..base() };
+    let priced = proto::UsageEvent { credits: None, ..base() };
+    let nobody = proto::UsageEvent { customer_id: String::new(), ..base() };
     for (what, field, event) in [
         ("a negative quantity", "quantity", quantity("-1")),
         ("a quantity above 1e9", "quantity", quantity("1000000000.1")),
@@ -128,32 +100,16 @@ async fn bad_fields_of_the_writing_methods_are_told() {
         ..Default::default()
     };
     let no = refused(world.metering.authorize(authorize).await);
-    assert_eq!(
-        fields(no),
-        ["customer_id", "event_id", "event_type", "ttl", "quantity"]
-    );
-    let settle = proto::SettleRequest {
-        keep_open: true,
-        on_overrun: 9,
-        ..Default::default()
-    };
+    assert_eq!(fields(no), ["customer_id", "event_id", "event_type", "ttl", "quantity"]);
+    let settle = proto::SettleRequest { keep_open: true, on_overrun: 9, ..Default::default() };
     let no = refused(world.metering.settle(settle).await);
     assert_eq!(fields(no), ["customer_id", "event_id", "part", "on_overrun"]);
     let no = refused(world.metering.void(proto::VoidRequest::default()).await);
     assert_eq!(fields(no), ["customer_id", "event_id"]);
-    let reverse = proto::ReverseEventRequest {
-        credits: credits("0"),
-        ..Default::default()
-    };
+    let reverse = proto::ReverseEventRequest { credits: credits("0"), ..Default::default() };
     let no = refused(world.metering.reverse_event(reverse).await);
-    assert_eq!(
-        fields(no),
-        ["customer_id", "event_id", "idempotency_key", "credits"]
-    );
-    let charge = proto::ChargeParkedEventRequest {
-        on_insufficient: 9,
-        ..Default::default()
-    };
+    assert_eq!(fields(no), ["customer_id", "event_id", "idempotency_key", "credits"]);
+    let charge = proto::ChargeParkedEventRequest { on_insufficient: 9, ..Default::default() };
     let no = refused(world.metering.charge_parked_event(charge).await);
     assert_eq!(fields(no), ["customer_id", "event_id", "on_insufficient"]);
 }
@@ -171,29 +127,12 @@ async fn bad_fields_of_the_reading_methods_are_told() {
     assert_eq!(fields(no), ["until", "group_by[2]", "group_by", "page_size"]);
     let no = refused(world.metering.get_event(proto::GetEventRequest::default()).await);
     assert_eq!(fields(no), ["customer_id", "event_id"]);
-    let list = proto::ListEventsRequest {
-        page_size: 1_001,
-        ..Default::default()
-    };
+    let list = proto::ListEventsRequest { page_size: 1_001, ..Default::default() };
     let no = refused(world.metering.list_events(list).await);
     assert_eq!(fields(no), ["customer_id", "page_size"]);
-    let no = refused(
-        world
-            .metering
-            .get_usage_summary(proto::GetUsageSummaryRequest::default())
-            .await,
-    );
+    let no = refused(world.metering.get_usage_summary(proto::GetUsageSummaryRequest::default()).await);
     assert_eq!(fields(no), ["customer_id"]);
-    let tail = |cursor: Vec<u8>| proto::TailEventsRequest {
-        cursor: cursor.into(),
-        ..Default::default()
-    };
-    assert_eq!(
-        reason(world.metering.tail_events(tail(vec![1, 2])).await.map(|_| ())),
-        "INVALID_FIELD"
-    );
-    assert_eq!(
-        reason(world.metering.tail_events(tail(vec![0; 8])).await.map(|_| ())),
-        "CURSOR_EXPIRED"
-    );
+    let tail = |cursor: Vec<u8>| proto::TailEventsRequest { cursor: cursor.into(), ..Default::default() };
+    assert_eq!(reason(world.metering.tail_events(tail(vec![1, 2])).await.map(|_| ())), "INVALID_FIELD");
+    assert_eq!(reason(world.metering.tail_events(tail(vec![0; 8])).await.map(|_| ())), "CURSOR_EXPIRED");
 }

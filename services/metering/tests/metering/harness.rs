@@ -42,9 +42,9 @@ impl Keeper {
     /// Opens the database; again after a restart.
     pub async fn open(&self, service: &str) -> Database {
         match self {
-            Keeper::Folder(folder) => Database::sqlite(folder.path().join(format!("{service}.sqlite")))
-                .await
-                .unwrap(),
+            Keeper::Folder(folder) => {
+                Database::sqlite(folder.path().join(format!("{service}.sqlite"))).await.unwrap()
+            }
             Keeper::Server(fresh) => Database::postgres(&fresh.url(), 12).await.unwrap(),
         }
     }
@@ -54,10 +54,7 @@ impl Keeper {
 pub async fn store(engine: Engine) -> (Store, Keeper) {
     let keeper = keeper(engine, "metering");
     let database = keeper.open("metering").await;
-    MIGRATIONS
-        .run(&database, ShardCount::DEFAULT, START)
-        .await
-        .unwrap();
+    MIGRATIONS.run(&database, ShardCount::DEFAULT, START).await.unwrap();
     let store = Store::new(database);
     chit_metering::jobs::make_days(&store, START).await.unwrap();
     (store, keeper)
@@ -71,11 +68,8 @@ pub fn content(customer: &str, event: &str) -> Content {
         unit: "credits".into(),
         event_id: event.into(),
         event_type: "chat.reply".into(),
-        dimensions: [
-            ("model".to_string(), "gpt".to_string()),
-            ("feature".to_string(), "chat".to_string()),
-        ]
-        .into(),
+        dimensions: [("model".to_string(), "gpt".to_string()), ("feature".to_string(), "chat".to_string())]
+            .into(),
         tokens: [100, 0, 0, 20, 0, 0, 0],
         usage_class: UsageClass::Customer,
         ..Content::default()
@@ -84,22 +78,14 @@ pub fn content(customer: &str, event: &str) -> Content {
 
 /// Its place.
 pub fn place(content: &Content) -> Place {
-    Place::of(
-        &content.tenant,
-        &content.customer_id,
-        &content.event_id,
-        ShardCount::DEFAULT,
-    )
+    Place::of(&content.tenant, &content.customer_id, &content.event_id, ShardCount::DEFAULT)
 }
 
 /// A settled fact of so many micro-credits.
 pub fn settled(customer: &str, event: &str, occurred_at: Timestamp, micros: i64) -> Fact {
     let content = content(customer, event);
     let costing = Costing {
-        cost: Some(ProviderCost {
-            currency: "USD".into(),
-            picos: 1_500_000_000_000,
-        }),
+        cost: Some(ProviderCost { currency: "USD".into(), picos: 1_500_000_000_000 }),
         table_version: 1,
         is_missing: false,
     };

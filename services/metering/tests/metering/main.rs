@@ -10,5 +10,6 @@ mod faults;
 mod fields;
 mod harness;
 mod settling;
+mod speed;
 mod store;
 mod world;

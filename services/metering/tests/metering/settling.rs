@@ -18,20 +18,13 @@ use proptest::prelude::*;
 use crate::harness::{START, content, place};
 
 fn id(kind: IdKind) -> PublicId {
-    PublicId {
-        kind,
-        shard: Shard(0),
-        uuid: [1; 16],
-    }
+    PublicId { kind, shard: Shard(0), uuid: [1; 16] }
 }
 
 /// chat.reply: 0.5 credits per 1k input and 1.7 per 1k output tokens, rounded up to 0.01.
 pub fn replica() -> Replica {
     let mut replica = Replica::default();
-    replica.put_event_type(EventType {
-        name: "chat.reply".into(),
-        ..EventType::default()
-    });
+    replica.put_event_type(EventType { name: "chat.reply".into(), ..EventType::default() });
     replica.put_book(Book {
         id: id(IdKind::PriceBook),
         name: "default".into(),
@@ -95,28 +88,15 @@ fn open() -> Authorization {
 }
 
 fn part(number: i32, keep_open: bool, input: u64, output: u64) -> Settle {
-    Settle {
-        part: number,
-        keep_open,
-        tokens: Some([input, 0, 0, output, 0, 0, 0]),
-        ..Settle::default()
-    }
+    Settle { part: number, keep_open, tokens: Some([input, 0, 0, output, 0, 0, 0]), ..Settle::default() }
 }
 
 /// Plays a wallet that commits what it is told: the charge is the total less what was committed.
 fn played(stored: &mut Authorization, pending: &Pending, committed: &mut Credits) -> Fact {
-    let [WalletOp::Commit { total, .. }] = &pending.operations[..] else {
-        panic!("one commit")
-    };
-    let answer = WalletAnswer {
-        seq: 1,
-        amount: *total - *committed,
-        ..WalletAnswer::default()
-    };
+    let [WalletOp::Commit { total, .. }] = &pending.operations[..] else { panic!("one commit") };
+    let answer = WalletAnswer { seq: 1, amount: *total - *committed, ..WalletAnswer::default() };
     *committed = *total;
-    let finished = pending
-        .finish(&[WalletOutcome::Done(Box::new(answer))], START)
-        .unwrap();
+    let finished = pending.finish(&[WalletOutcome::Done(Box::new(answer))], START).unwrap();
     let settling = finished.settled.unwrap();
     (stored.state, stored.totals) = (settling.state, settling.totals);
     finished.fact.unwrap()
@@ -165,11 +145,7 @@ fn parts_rise_one_by_one_and_end() {
 #[test]
 fn without_totals_the_estimate_is_settled() {
     let (sums, _) = settle_all(&[Settle::default()]);
-    assert_eq!(
-        sums.credits(),
-        "0.09".parse().unwrap(),
-        "100 × 0.5/1k + 20 × 1.7/1k = 0.084, up to 0.09"
-    );
+    assert_eq!(sums.credits(), "0.09".parse().unwrap(), "100 × 0.5/1k + 20 × 1.7/1k = 0.084, up to 0.09");
     assert_eq!(sums.tokens[0], 100);
 }
 

@@ -37,9 +37,7 @@ fn pending(fact: Fact) -> Pending {
 async fn an_id_is_taken_once_and_found_as_it_was_taken() {
     for engine in BOTH {
         let (store, _keeper) = store(engine).await;
-        let mut rows: Vec<KeyRow> = (0..700)
-            .map(|n| key(&format!("c{}", n % 7), &format!("e{n}")))
-            .collect();
+        let mut rows: Vec<KeyRow> = (0..700).map(|n| key(&format!("c{}", n % 7), &format!("e{n}"))).collect();
         rows.sort_by_key(|row| (row.place.shard, row.place.event));
         let mut tx = store.begin().await.unwrap();
         assert_eq!(tx.take_keys(&rows[..600]).await.unwrap().len(), 600);
@@ -49,10 +47,7 @@ async fn an_id_is_taken_once_and_found_as_it_was_taken() {
         let mut tx = store.read().await.unwrap();
         let found = tx.find_keys(&places, Locking::None).await.unwrap();
         assert_eq!(found.len(), 700);
-        assert!(
-            rows.iter().all(|row| found[&row.place.event] == *row),
-            "{engine:?}"
-        );
+        assert!(rows.iter().all(|row| found[&row.place.event] == *row), "{engine:?}");
     }
 }
 
@@ -84,15 +79,8 @@ async fn whoever_deletes_a_step_is_the_only_one() {
         let mut tx = store.begin().await.unwrap();
         let row = IntakeRow::new(&step);
         tx.insert_intake(&[row.clone(), row]).await.unwrap();
-        assert_eq!(
-            tx.find_intake(&[place]).await.unwrap(),
-            std::slice::from_ref(&step),
-            "{engine:?}"
-        );
-        assert_eq!(
-            tx.left_behind(START - Duration::from_secs(1), 9).await.unwrap(),
-            []
-        );
+        assert_eq!(tx.find_intake(&[place]).await.unwrap(), std::slice::from_ref(&step), "{engine:?}");
+        assert_eq!(tx.left_behind(START - Duration::from_secs(1), 9).await.unwrap(), []);
         assert_eq!(tx.left_behind(START, 9).await.unwrap(), [step]);
         // One finished and stored anew under the same name is another step.
         let earlier = [(place, "event", START - Duration::from_secs(1))];
@@ -111,28 +99,17 @@ async fn facts_come_back_whole_and_are_numbered_in_their_event() {
         let first = settled("c", "e", START, 5);
         let mut second = settled("c", "e", START, -2);
         (second.kind, second.ordinal) = (FactKind::Reversed, 0);
-        let third = Fact {
-            ordinal: 0,
-            ..second.clone()
-        };
+        let third = Fact { ordinal: 0, ..second.clone() };
         let mut tx = store.begin().await.unwrap();
         tx.record(&mut [first.clone()], [1; 16], START).await.unwrap();
-        tx.record(&mut [second.clone(), third.clone()], [2; 16], START)
-            .await
-            .unwrap();
+        tx.record(&mut [second.clone(), third.clone()], [2; 16], START).await.unwrap();
         tx.commit().await.unwrap();
         let mut tx = store.read().await.unwrap();
-        let event = FactRef {
-            place: first.place,
-            occurred_at: START,
-        };
+        let event = FactRef { place: first.place, occurred_at: START };
         let found = tx.find_facts(&[event]).await.unwrap();
         let expect = [first, Fact { ordinal: 2, ..second }, Fact { ordinal: 3, ..third }];
         assert_eq!(found, expect, "{engine:?}");
-        let elsewhere = FactRef {
-            occurred_at: START + Duration::from_secs(1),
-            ..event
-        };
+        let elsewhere = FactRef { occurred_at: START + Duration::from_secs(1), ..event };
         assert_eq!(tx.find_facts(&[elsewhere]).await.unwrap(), []);
     }
 }
@@ -156,25 +133,14 @@ async fn authorizations_are_written_whole_and_found_when_due() {
             totals: Totals::default(),
         };
         let mut tx = store.begin().await.unwrap();
-        tx.put_authorizations(std::slice::from_ref(&stored))
-            .await
-            .unwrap();
+        tx.put_authorizations(std::slice::from_ref(&stored)).await.unwrap();
         let due = |seconds| START + Duration::from_secs(seconds);
         assert!(tx.due_authorizations(0, due(59), 9).await.unwrap().is_empty());
-        assert_eq!(
-            tx.due_authorizations(0, due(60), 9).await.unwrap(),
-            [stored.clone()],
-            "{engine:?}"
-        );
+        assert_eq!(tx.due_authorizations(0, due(60), 9).await.unwrap(), [stored.clone()], "{engine:?}");
         stored.state = AuthorizationState::Settled;
-        tx.put_authorizations(std::slice::from_ref(&stored))
-            .await
-            .unwrap();
+        tx.put_authorizations(std::slice::from_ref(&stored)).await.unwrap();
         assert!(tx.due_authorizations(0, due(60), 9).await.unwrap().is_empty());
-        let found = tx
-            .find_authorizations(&[stored.place], Locking::Rows)
-            .await
-            .unwrap();
+        let found = tx.find_authorizations(&[stored.place], Locking::Rows).await.unwrap();
         assert_eq!(found[&stored.place.event], stored, "{engine:?}");
         tx.commit().await.unwrap();
     }
@@ -207,12 +173,7 @@ async fn rollups_equal_their_facts_and_can_be_made_again() {
             let mut facts: Vec<Fact> = (0..60)
                 .map(|n| {
                     let at = START - Duration::from_secs(60 * 60 * (n % 50));
-                    settled(
-                        &format!("c{}", n % 5),
-                        &format!("e{batch}-{n}"),
-                        at,
-                        1_000 + i64::from(batch),
-                    )
+                    settled(&format!("c{}", n % 5), &format!("e{batch}-{n}"), at, 1_000 + i64::from(batch))
                 })
                 .collect();
             all += facts.iter().map(|fact| fact.sums).sum();
@@ -242,12 +203,7 @@ async fn rollups_equal_their_facts_and_can_be_made_again() {
         }
         assert_eq!(count, 300, "{engine:?}");
         for (query, before) in queries.iter().zip(before) {
-            assert_eq!(
-                usage(&store, query).await,
-                before,
-                "{engine:?} {:?}",
-                query.source
-            );
+            assert_eq!(usage(&store, query).await, before, "{engine:?} {:?}", query.source);
         }
     }
 }
@@ -290,25 +246,18 @@ async fn usage_is_grouped_filtered_and_kept_by_tenant() {
 async fn the_feed_tells_every_fact_of_a_tenant_and_is_pruned() {
     for engine in BOTH {
         let (store, _keeper) = store(engine).await;
-        let mut facts: Vec<Fact> = (0..20)
-            .map(|n| settled(&format!("c{n}"), "e", START, 1))
-            .collect();
+        let mut facts: Vec<Fact> = (0..20).map(|n| settled(&format!("c{n}"), "e", START, 1)).collect();
         let mut tx = store.begin().await.unwrap();
         tx.record(&mut facts, [9; 16], START).await.unwrap();
         let found = tx.read_feed("dev", 256, START, 1_000).await.unwrap();
         let told: usize = found.iter().map(|row| row.facts.len()).sum();
         assert_eq!(told, 20, "{engine:?}");
         assert!(found.iter().all(|row| row.facts.iter().all(|(event, ordinal)| {
-            facts
-                .iter()
-                .any(|fact| fact.place == event.place && fact.ordinal == *ordinal)
+            facts.iter().any(|fact| fact.place == event.place && fact.ordinal == *ordinal)
         })));
         assert!(tx.read_feed("other", 256, START, 1_000).await.unwrap().is_empty());
         tx.prune_feed(START + Duration::from_secs(1)).await.unwrap();
-        assert!(
-            tx.read_feed("dev", 256, START, 1_000).await.unwrap().is_empty(),
-            "{engine:?}"
-        );
+        assert!(tx.read_feed("dev", 256, START, 1_000).await.unwrap().is_empty(), "{engine:?}");
         tx.commit().await.unwrap();
     }
 }
@@ -332,11 +281,7 @@ async fn parked_events_are_listed_shard_by_shard_and_leave_when_charged() {
         assert_eq!(seen.len(), 9, "{engine:?}");
         tx.unpark(parked[0].0).await.unwrap();
         assert!(tx.parked(parked[0].0).await.unwrap().is_none());
-        assert_eq!(
-            tx.parked(parked[1].0).await.unwrap().unwrap().content,
-            contents[1],
-            "{engine:?}"
-        );
+        assert_eq!(tx.parked(parked[1].0).await.unwrap().unwrap().content, contents[1], "{engine:?}");
         tx.commit().await.unwrap();
     }
 }
@@ -347,16 +292,11 @@ async fn a_replica_is_kept_by_tenant_and_replaced_by_key() {
         let (store, _keeper) = store(engine).await;
         let mut tx = store.begin().await.unwrap();
         let change = |key: &str, body: &[u8]| (key.to_string(), body.to_vec());
-        tx.put_replica("dev", "c1", &[change("a", b"1"), change("b", b"2")])
-            .await
-            .unwrap();
+        tx.put_replica("dev", "c1", &[change("a", b"1"), change("b", b"2")]).await.unwrap();
         tx.put_replica("dev", "c2", &[change("a", b"3")]).await.unwrap();
         tx.put_replica("other", "x", &[]).await.unwrap();
         let stored = tx.get_replica("dev").await.unwrap().unwrap();
-        assert_eq!(
-            (stored.cursor.as_str(), stored.resources),
-            ("c2", vec![b"3".to_vec(), b"2".to_vec()])
-        );
+        assert_eq!((stored.cursor.as_str(), stored.resources), ("c2", vec![b"3".to_vec(), b"2".to_vec()]));
         assert!(tx.get_replica("nobody").await.unwrap().is_none());
         let mut tenants = tx.replica_tenants().await.unwrap();
         tenants.sort();
@@ -369,26 +309,20 @@ async fn a_replica_is_kept_by_tenant_and_replaced_by_key() {
 async fn a_customers_events_are_listed_newest_first() {
     for engine in BOTH {
         let (store, _keeper) = store(engine).await;
-        let mut facts: Vec<Fact> = (0..7)
-            .map(|n| settled("c", &format!("e{n}"), START + Duration::from_secs(n / 2), 1))
-            .collect();
+        let mut facts: Vec<Fact> =
+            (0..7).map(|n| settled("c", &format!("e{n}"), START + Duration::from_secs(n / 2), 1)).collect();
         let mut tx = store.begin().await.unwrap();
         tx.record(&mut facts, [1; 16], START).await.unwrap();
         let (mut before, mut seen) = ((Timestamp::MAX, Vec::new()), Vec::new());
         loop {
-            let page = tx
-                .list_first_facts(facts[0].place, START, before, "", 3)
-                .await
-                .unwrap();
+            let page = tx.list_first_facts(facts[0].place, START, before, "", 3).await.unwrap();
             let Some(last) = page.last() else { break };
             before = (last.occurred_at, last.place.event.to_vec());
             seen.extend(page);
         }
         assert!(seen.is_sorted_by_key(|fact| std::cmp::Reverse((fact.occurred_at, fact.place.event))));
         assert_eq!(seen.len(), 7, "{engine:?}");
-        let none = tx
-            .list_first_facts(facts[0].place, START, (Timestamp::MAX, Vec::new()), "other", 9)
-            .await;
+        let none = tx.list_first_facts(facts[0].place, START, (Timestamp::MAX, Vec::new()), "other", 9).await;
         assert!(none.unwrap().is_empty());
         tx.commit().await.unwrap();
     }
@@ -398,19 +332,9 @@ async fn a_customers_events_are_listed_newest_first() {
 async fn postgresql_keeps_a_table_a_day() {
     let (store, keeper) = store(crate::harness::Engine::Postgres).await;
     let mut tx = store.begin().await.unwrap();
-    tx.record(&mut [settled("c", "e", START, 1)], [1; 16], START)
-        .await
-        .unwrap();
+    tx.record(&mut [settled("c", "e", START, 1)], [1; 16], START).await.unwrap();
     tx.commit().await.unwrap();
-    let crate::harness::Keeper::Server(fresh) = &keeper else {
-        unreachable!("asked for PostgreSQL")
-    };
-    assert_eq!(
-        fresh
-            .sql("SELECT COUNT(*) FROM usage_events_20261121")
-            .unwrap()
-            .trim(),
-        "1"
-    );
+    let crate::harness::Keeper::Server(fresh) = &keeper else { unreachable!("asked for PostgreSQL") };
+    assert_eq!(fresh.sql("SELECT COUNT(*) FROM usage_events_20261121").unwrap().trim(), "1");
     assert_eq!(store.ensure_days(START.day()..=START.day()).await.unwrap(), 0);
 }

@@ -62,21 +62,12 @@ impl World {
         let (pricing_channel, pricing_keeper) = pricing_channel(engine, &clock).await;
         let keeper = keeper(engine, "metering");
         let database = keeper.open("metering").await;
-        chit_metering::MIGRATIONS
-            .run(&database, ShardCount::DEFAULT, START)
-            .await
-            .unwrap();
+        chit_metering::MIGRATIONS.run(&database, ShardCount::DEFAULT, START).await.unwrap();
         let store = chit_metering::store::Store::new(database);
         chit_metering::jobs::make_days(&store, START).await.unwrap();
         let ended = Shutdown::new();
-        let (metering, desk) = pod(
-            &keeper,
-            wallet_channel.clone(),
-            pricing_channel.clone(),
-            &clock,
-            ended.clone(),
-        )
-        .await;
+        let (metering, desk) =
+            pod(&keeper, wallet_channel.clone(), pricing_channel.clone(), &clock, ended.clone()).await;
         Self {
             engine,
             metering,
@@ -93,16 +84,8 @@ impl World {
 
     /// Another pod on the same database.
     pub async fn pod(&self, reaches: Reaches) -> (Metering, Desk) {
-        let wallet = if reaches == Reaches::NoWallet {
-            nowhere()
-        } else {
-            self.wallet_channel.clone()
-        };
-        let pricing = if reaches == Reaches::NoPricing {
-            nowhere()
-        } else {
-            self.pricing_channel.clone()
-        };
+        let wallet = if reaches == Reaches::NoWallet { nowhere() } else { self.wallet_channel.clone() };
+        let pricing = if reaches == Reaches::NoPricing { nowhere() } else { self.pricing_channel.clone() };
         pod(&self.keeper, wallet, pricing, &self.clock, self.ended.clone()).await
     }
 
@@ -124,29 +107,15 @@ impl World {
             }),
             ..Default::default()
         };
-        self.wallet
-            .grant(call_as(message, tenant, Origin::Client).unwrap())
-            .await
-            .unwrap();
+        self.wallet.grant(call_as(message, tenant, Origin::Client).unwrap()).await.unwrap();
     }
 
     /// Available and held credits of a customer.
     pub async fn balance(&mut self, customer: &str) -> (String, String, String) {
-        let message = wallet::GetWalletRequest {
-            customer_id: customer.into(),
-            ..Default::default()
-        };
-        let found = self
-            .wallet
-            .get_wallet(call_as(message, "dev", Origin::Client).unwrap())
-            .await
-            .unwrap();
+        let message = wallet::GetWalletRequest { customer_id: customer.into(), ..Default::default() };
+        let found = self.wallet.get_wallet(call_as(message, "dev", Origin::Client).unwrap()).await.unwrap();
         let balance = found.into_inner().wallet.unwrap().balance.unwrap();
-        (
-            text(balance.available.as_ref()),
-            text(balance.held.as_ref()),
-            text(balance.owed.as_ref()),
-        )
+        (text(balance.available.as_ref()), text(balance.held.as_ref()), text(balance.owed.as_ref()))
     }
 
     pub async fn meter(&mut self, event: proto::UsageEvent) -> Result<proto::Receipt, Status> {
@@ -163,13 +132,7 @@ impl World {
             on_insufficient: mode as i32,
             ..Default::default()
         };
-        Ok(self
-            .metering
-            .meter_event(request)
-            .await?
-            .into_inner()
-            .receipt
-            .unwrap())
+        Ok(self.metering.meter_event(request).await?.into_inner().receipt.unwrap())
     }
 
     pub async fn settle(&mut self, request: proto::SettleRequest) -> Result<proto::Receipt, Status> {
@@ -177,48 +140,26 @@ impl World {
     }
 
     pub async fn event(&mut self, customer: &str, event: &str) -> proto::Event {
-        let request = proto::GetEventRequest {
-            customer_id: customer.into(),
-            event_id: event.into(),
-        };
-        self.metering
-            .get_event(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .event
-            .unwrap()
+        let request = proto::GetEventRequest { customer_id: customer.into(), event_id: event.into() };
+        self.metering.get_event(request).await.unwrap().into_inner().event.unwrap()
     }
 
     /// The sums of all usage.
     pub async fn sums(&mut self) -> proto::UsageSums {
         let rows = self.usage(&[]).await;
-        rows.into_iter()
-            .next()
-            .map(|row| row.sums.unwrap())
-            .unwrap_or_default()
+        rows.into_iter().next().map(|row| row.sums.unwrap()).unwrap_or_default()
     }
 
     /// Usage of the days around the start.
     pub async fn usage(&mut self, groups: &[proto::UsageGroup]) -> Vec<proto::UsageRow> {
-        let day = |day: i64| {
-            Some(prost_types::Timestamp {
-                seconds: day * 86_400,
-                nanos: 0,
-            })
-        };
+        let day = |day: i64| Some(prost_types::Timestamp { seconds: day * 86_400, nanos: 0 });
         let request = proto::QueryUsageRequest {
             from: day(START.day() - 40),
             until: day(START.day() + 2),
             group_by: groups.iter().map(|group| *group as i32).collect(),
             ..Default::default()
         };
-        self.metering
-            .query_usage(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .rows
+        self.metering.query_usage(request).await.unwrap().into_inner().rows
     }
 }
 
@@ -242,25 +183,20 @@ async fn pod(
         clock: Arc::new(clock.clone()),
         ids: Arc::new(SystemIds),
         shards: ShardCount::DEFAULT,
-        config: Config::default(),
+        #[allow(clippy::disallowed_methods)]
+        config: Config { lanes: std::env::var("LANES").unwrap().parse().unwrap(), ..Config::default() },
     };
     let (service, desk) = chit_metering::build_with_desk(parts);
     let tools = desk.tools().clone();
     // The service's jobs run where it is served; here the one follower does.
     tokio::spawn(tools.replicas.follow_all(pricing, tools.store, ended));
-    (
-        MeteringServiceClient::new(in_process(service.routes(), Identity::Loopback)),
-        desk,
-    )
+    (MeteringServiceClient::new(in_process(service.routes(), Identity::Loopback)), desk)
 }
 
 async fn wallet_channel(engine: Engine, clock: &ManualClock) -> (Channel, Keeper) {
     let keeper = keeper(engine, "wallet");
     let database = keeper.open("wallet").await;
-    chit_wallet::MIGRATIONS
-        .run(&database, ShardCount::DEFAULT, START)
-        .await
-        .unwrap();
+    chit_wallet::MIGRATIONS.run(&database, ShardCount::DEFAULT, START).await.unwrap();
     let (clock, ids) = (Arc::new(clock.clone()), Arc::new(SystemIds));
     let service = chit_wallet::build(chit_wallet::WalletConfig::default(), database, clock, ids);
     (in_process_channel(service.routes(), Identity::Loopback), keeper)
@@ -269,10 +205,7 @@ async fn wallet_channel(engine: Engine, clock: &ManualClock) -> (Channel, Keeper
 async fn pricing_channel(engine: Engine, clock: &ManualClock) -> (Channel, Keeper) {
     let keeper = keeper(engine, "pricing");
     let database = keeper.open("pricing").await;
-    chit_pricing::MIGRATIONS
-        .run(&database, ShardCount::DEFAULT, START)
-        .await
-        .unwrap();
+    chit_pricing::MIGRATIONS.run(&database, ShardCount::DEFAULT, START).await.unwrap();
     let clock = Arc::new(clock.clone());
     let ids = Arc::new(SeededIds::default());
     let app = chit_pricing::app(database.clone(), clock, ids, chit_pricing::Config::default());
@@ -282,9 +215,7 @@ async fn pricing_channel(engine: Engine, clock: &ManualClock) -> (Channel, Keepe
 }
 
 pub fn text(credits: Option<&types::Credits>) -> String {
-    credits.map_or_else(String::new, |credits| {
-        credits_from_proto(credits).unwrap().to_string()
-    })
+    credits.map_or_else(String::new, |credits| credits_from_proto(credits).unwrap().to_string())
 }
 
 pub fn credits(amount: &str) -> Option<types::Credits> {
@@ -308,20 +239,14 @@ pub fn reply(customer: &str, event: &str, input: i64, output: i64) -> proto::Usa
         event_id: event.into(),
         event_type: "chat.reply".into(),
         dimensions: [("model".to_string(), "gpt-4o-mini".to_string())].into(),
-        tokens: Some(types::Tokens {
-            input,
-            output,
-            ..Default::default()
-        }),
+        tokens: Some(types::Tokens { input, output, ..Default::default() }),
         ..Default::default()
     }
 }
 
 pub fn as_tenant<T>(tenant: &'static str, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request
-        .metadata_mut()
-        .insert(TENANT_HEADER, tenant.parse().unwrap());
+    request.metadata_mut().insert(TENANT_HEADER, tenant.parse().unwrap());
     request
 }
 

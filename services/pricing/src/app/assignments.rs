@@ -17,11 +17,7 @@ impl App {
     /// Makes a book the one that prices its unit. A unit's first assignment holds for all time, a later
     /// one from when every follower knows it.
     pub async fn assign(&self, tenant: &str, book: &str, key: &str) -> Result<Done<Assignment>, Fault> {
-        let key = Key {
-            operation: Operation::Assign,
-            key,
-            fingerprint: of_assignment(book),
-        };
+        let key = Key { operation: Operation::Assign, key, fingerprint: of_assignment(book) };
         let write = self.store.begin(tenant).await?;
         let stored = write.reads().book(book).await?.ok_or_else(|| no_book(book))?;
         let unit = stored.book.unit;
@@ -31,11 +27,9 @@ impl App {
             return Ok(Done::before(made.ok_or_else(|| no_book(book))?));
         }
         if stored.published_number == 0 {
-            return Err(Refusal::BookNotFound {
-                book: book.to_string(),
-                number: "published".to_string(),
-            }
-            .into());
+            return Err(
+                Refusal::BookNotFound { book: book.to_string(), number: "published".to_string() }.into()
+            );
         }
         let now = self.clock.now();
         let last = write.reads().last_assignment(&unit).await?;
@@ -45,11 +39,7 @@ impl App {
                 let effective_at = last.map_or(Timestamp::EPOCH, |last| {
                     (now + self.config.publish_lead()).max(last.effective_at + INSTANT)
                 });
-                let made = Assignment {
-                    unit,
-                    book: book.to_string(),
-                    effective_at,
-                };
+                let made = Assignment { unit, book: book.to_string(), effective_at };
                 write.insert_assignment(&made).await?;
                 made
             }

@@ -15,11 +15,7 @@ impl App {
         event_type: EventType,
         key: &str,
     ) -> Result<Done<StoredEventType>, Fault> {
-        let key = Key {
-            operation: Operation::PutEventType,
-            key,
-            fingerprint: of_event_type(&event_type),
-        };
+        let key = Key { operation: Operation::PutEventType, key, fingerprint: of_event_type(&event_type) };
         let write = self.store.begin(tenant).await?;
         let known = write.reads().event_type(&event_type.name).await?;
         if self.replayed(&write, key).await?.is_some() {
@@ -49,11 +45,7 @@ impl App {
         after: &str,
         limit: usize,
     ) -> Result<Page<StoredEventType>, Fault> {
-        let found = self
-            .store
-            .reads(tenant)
-            .event_types(after, one_more(limit))
-            .await?;
+        let found = self.store.reads(tenant).event_types(after, one_more(limit)).await?;
         Ok(Page::of(found, limit))
     }
 
@@ -64,11 +56,7 @@ impl App {
         command: CreateBook,
         key: &str,
     ) -> Result<Done<StoredBook>, Fault> {
-        let key = Key {
-            operation: Operation::CreateBook,
-            key,
-            fingerprint: command.fingerprint(),
-        };
+        let key = Key { operation: Operation::CreateBook, key, fingerprint: command.fingerprint() };
         let write = self.store.begin(tenant).await?;
         let known = write.reads().book(&command.name).await?;
         if self.replayed(&write, key).await?.is_some() {
@@ -108,14 +96,9 @@ impl App {
 }
 
 fn unknown(name: &str) -> Refusal {
-    Refusal::EventTypeNotFound {
-        name: name.to_string(),
-    }
+    Refusal::EventTypeNotFound { name: name.to_string() }
 }
 
 pub(super) fn no_book(name: &str) -> Refusal {
-    Refusal::BookNotFound {
-        book: name.to_string(),
-        number: String::new(),
-    }
+    Refusal::BookNotFound { book: name.to_string(), number: String::new() }
 }

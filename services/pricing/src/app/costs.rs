@@ -20,11 +20,7 @@ impl App {
         command: ImportCosts,
         key: &str,
     ) -> Result<Done<CostTableHeader>, Fault> {
-        let key = Key {
-            operation: Operation::ImportCosts,
-            key,
-            fingerprint: command.fingerprint(),
-        };
+        let key = Key { operation: Operation::ImportCosts, key, fingerprint: command.fingerprint() };
         // Read before the tenant is locked: two megabytes of text must not keep others waiting.
         let models = cost_csv::parse(&command.csv);
         let write = self.store.begin(tenant).await?;
@@ -51,8 +47,7 @@ impl App {
             models,
         };
         write.insert_cost_table(&table).await?;
-        self.commit(write, key, &table.header.version.to_string(), now)
-            .await?;
+        self.commit(write, key, &table.header.version.to_string(), now).await?;
         Ok(Done::now(table.header))
     }
 

@@ -29,11 +29,7 @@ impl App {
     /// A follower that has been told everything up to `position`.
     #[must_use]
     pub fn follower(&self, tenant: &str, position: i64) -> Follower {
-        Follower {
-            tenant: tenant.to_string(),
-            position,
-            commits: self.commits.subscribe(),
-        }
+        Follower { tenant: tenant.to_string(), position, commits: self.commits.subscribe() }
     }
 
     /// What the follower has not been told yet, some of it.
@@ -41,20 +37,12 @@ impl App {
         follower.commits.mark_unchanged();
         let head = self.store.head(&follower.tenant).await?;
         let changes = if head > follower.position {
-            self.store
-                .changes(&follower.tenant, follower.position, head)
-                .await?
+            self.store.changes(&follower.tenant, follower.position, head).await?
         } else {
-            Changes {
-                items: Vec::new(),
-                up_to: follower.position,
-            }
+            Changes { items: Vec::new(), up_to: follower.position }
         };
         follower.position = changes.up_to;
-        Ok(Told {
-            caught_up: changes.up_to >= head,
-            changes,
-        })
+        Ok(Told { caught_up: changes.up_to >= head, changes })
     }
 
     /// Waits for a commit of this process, or as long as commits of others may go unnoticed.

@@ -97,14 +97,7 @@ impl App {
     /// Over a migrated database.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, config: Config) -> Self {
-        Self {
-            store,
-            clock,
-            ids,
-            config,
-            replicas: Replicas::default(),
-            commits: watch::Sender::new(0),
-        }
+        Self { store, clock, ids, config, replicas: Replicas::default(), commits: watch::Sender::new(0) }
     }
 
     /// What the key made before, if it was used for the same; refused if for something else.
@@ -113,20 +106,14 @@ impl App {
             return Ok(None);
         };
         if fingerprint != key.fingerprint.0 {
-            return Err(Refusal::KeyReused {
-                key: key.key.to_string(),
-                resource,
-            }
-            .into());
+            return Err(Refusal::KeyReused { key: key.key.to_string(), resource }.into());
         }
         Ok(Some(resource))
     }
 
     /// Keeps what the key made, makes all of it durable and wakes followers.
     async fn commit(&self, write: Write, key: Key<'_>, resource: &str, now: Timestamp) -> Result<(), Fault> {
-        write
-            .remember(key.operation, key.key, &key.fingerprint, resource, now)
-            .await?;
+        write.remember(key.operation, key.key, &key.fingerprint, resource, now).await?;
         write.commit().await?;
         self.commits.send_modify(|commits| *commits += 1);
         Ok(())
@@ -134,27 +121,17 @@ impl App {
 
     /// Price books belong to a tenant and to no shard: the shard in their ids is always 0.
     fn new_id(&self, kind: IdKind, now: Timestamp) -> PublicId {
-        PublicId {
-            kind,
-            shard: Shard(0),
-            uuid: self.ids.next(now),
-        }
+        PublicId { kind, shard: Shard(0), uuid: self.ids.next(now) }
     }
 }
 
 impl<T> Done<T> {
     fn now(value: T) -> Self {
-        Self {
-            value,
-            replayed: false,
-        }
+        Self { value, replayed: false }
     }
 
     fn before(value: T) -> Self {
-        Self {
-            value,
-            replayed: true,
-        }
+        Self { value, replayed: true }
     }
 }
 

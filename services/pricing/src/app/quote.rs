@@ -60,10 +60,7 @@ impl App {
         };
         let version = replica.deciding_version(&request).map_err(Refusal::Price)?;
         let explanation = version.explain(&request.usage).map_err(Refusal::Price)?;
-        let model = question
-            .dimensions
-            .get(MODEL)
-            .filter(|_| !question.tokens.is_zero());
+        let model = question.dimensions.get(MODEL).filter(|_| !question.tokens.is_zero());
         let cost = model.map(|model| replica.cost(model, question.tokens, occurred_at));
         Ok(Quoted { explanation, cost })
     }
@@ -85,13 +82,7 @@ impl App {
             revision = changes.up_to;
         }
         let replica = Arc::new(replica);
-        self.replicas.put(
-            tenant,
-            Current {
-                revision,
-                replica: replica.clone(),
-            },
-        );
+        self.replicas.put(tenant, Current { revision, replica: replica.clone() });
         Ok(replica)
     }
 }

@@ -23,11 +23,7 @@ impl App {
         command: DraftVersion,
         key: &str,
     ) -> Result<Done<Drafted>, Fault> {
-        let key = Key {
-            operation: Operation::DraftVersion,
-            key,
-            fingerprint: command.fingerprint(),
-        };
+        let key = Key { operation: Operation::DraftVersion, key, fingerprint: command.fingerprint() };
         let write = self.store.begin(tenant).await?;
         if let Some(resource) = self.replayed(&write, key).await? {
             let version = require_version(&write, &command.book, number_of(&resource)).await?;
@@ -59,11 +55,7 @@ impl App {
         command: PublishVersion,
         key: &str,
     ) -> Result<Done<StoredVersion>, Fault> {
-        let key = Key {
-            operation: Operation::PublishVersion,
-            key,
-            fingerprint: command.fingerprint(),
-        };
+        let key = Key { operation: Operation::PublishVersion, key, fingerprint: command.fingerprint() };
         let write = self.store.begin(tenant).await?;
         let book = write.reads().book(&command.book).await?;
         let book = book.ok_or_else(|| no_book(&command.book))?;
@@ -72,10 +64,7 @@ impl App {
             return Ok(Done::before(version));
         }
         if version.state != VersionState::Draft {
-            return Err(Refusal::VersionPublished {
-                number: version.number,
-            }
-            .into());
+            return Err(Refusal::VersionPublished { number: version.number }.into());
         }
         expect_revision(command.expected_revision, Some(&version))?;
         let findings = findings(&write, &version.rules).await?;
@@ -112,11 +101,7 @@ impl App {
         limit: usize,
     ) -> Result<Page<StoredVersion>, Fault> {
         self.book(tenant, book).await?;
-        let found = self
-            .store
-            .reads(tenant)
-            .versions(book, below, one_more(limit))
-            .await?;
+        let found = self.store.reads(tenant).versions(book, below, one_more(limit)).await?;
         Ok(Page::of(found, limit))
     }
 
@@ -166,8 +151,5 @@ fn number_of(resource: &str) -> u32 {
 }
 
 fn no_version(book: &str, number: u32) -> Refusal {
-    Refusal::BookNotFound {
-        book: book.to_string(),
-        number: number.to_string(),
-    }
+    Refusal::BookNotFound { book: book.to_string(), number: number.to_string() }
 }

@@ -109,10 +109,7 @@ impl CreateBook {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let mut encoder = Encoder::new();
-        encoder
-            .text(1, &self.name)
-            .text(2, &self.unit)
-            .text_if_set(3, &self.description);
+        encoder.text(1, &self.name).text(2, &self.unit).text_if_set(3, &self.description);
         encoder.fingerprint()
     }
 }
@@ -160,10 +157,7 @@ impl ImportCosts {
 
 fn rule(rule: &Rule) -> Vec<u8> {
     let mut encoder = Encoder::nested();
-    let dimensions = rule
-        .dimensions
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()));
+    let dimensions = rule.dimensions.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     encoder
         .text(1, &rule.id)
         .text(2, &rule.event_type)
@@ -186,14 +180,11 @@ fn charge(charge: &Charge) -> Vec<String> {
                 TierMode::Graduated => "graduated",
                 TierMode::Volume => "volume",
             };
-            std::iter::once(mode.to_string())
-                .chain(tiers.iter().map(tier))
-                .collect()
+            std::iter::once(mode.to_string()).chain(tiers.iter().map(tier)).collect()
         }
         Charge::Tokens { per_1k } => {
-            let prices = per_1k
-                .to_array()
-                .map(|price| price.map(|price| price.to_string()).unwrap_or_default());
+            let prices =
+                per_1k.to_array().map(|price| price.map(|price| price.to_string()).unwrap_or_default());
             std::iter::once("tokens".to_string()).chain(prices).collect()
         }
     }

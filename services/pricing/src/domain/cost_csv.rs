@@ -15,13 +15,7 @@ const FAULTS_MAX: usize = 100;
 /// Bytes of the informative columns.
 const NOTE_BYTES: usize = 64;
 /// The columns that are known; prices by the pool's word.
-const OTHER_COLUMNS: [&str; 5] = [
-    "provider",
-    "model",
-    "mode",
-    "max_input_tokens",
-    "max_output_tokens",
-];
+const OTHER_COLUMNS: [&str; 5] = ["provider", "model", "mode", "max_input_tokens", "max_output_tokens"];
 /// The columns that must be there.
 const REQUIRED_COLUMNS: [&str; 3] = ["model", "input", "output"];
 
@@ -32,10 +26,7 @@ pub type Fault = String;
 pub fn parse(text: &str) -> Result<BTreeMap<String, ModelCost>, Vec<Fault>> {
     let mut faults = Faults::default();
     let text = text.trim_start_matches('\u{feff}');
-    let mut reader = ReaderBuilder::new()
-        .flexible(true)
-        .trim(Trim::All)
-        .from_reader(text.as_bytes());
+    let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::All).from_reader(text.as_bytes());
     let header = match reader.headers() {
         Ok(header) => header.clone(),
         Err(error) => return Err(vec![format!("line 1: {error}")]),
@@ -49,12 +40,7 @@ pub fn parse(text: &str) -> Result<BTreeMap<String, ModelCost>, Vec<Fault>> {
                 continue;
             };
             let line = record.position().map_or(0, csv::Position::line);
-            let (model, cost) = Row {
-                record: &record,
-                columns: &columns,
-                line,
-            }
-            .read(&mut faults);
+            let (model, cost) = Row { record: &record, columns: &columns, line }.read(&mut faults);
             if let Some(first) = lines.insert(model.clone(), line) {
                 faults.add(line, &format!("model {model} stands in line {first} too"));
             }
@@ -122,10 +108,7 @@ fn readable(
         Ok(record) if record.len() == fields => Some(record),
         Ok(record) => {
             let line = record.position().map_or(0, csv::Position::line);
-            faults.add(
-                line,
-                &format!("has {} fields, and the header {fields}", record.len()),
-            );
+            faults.add(line, &format!("has {} fields, and the header {fields}", record.len()));
             None
         }
         Err(error) => {
@@ -146,10 +129,7 @@ impl Row<'_> {
     fn read(&self, faults: &mut Faults) -> (String, ModelCost) {
         let model = self.cell("model");
         if model.is_empty() || model.len() > KEY_BYTES || model.contains('\0') {
-            faults.add(
-                self.line,
-                &format!("model is not a text of 1 to {KEY_BYTES} bytes"),
-            );
+            faults.add(self.line, &format!("model is not a text of 1 to {KEY_BYTES} bytes"));
         }
         let mut per_million = Pool::ALL.map(|pool| self.price(pool.word(), faults));
         // Providers bill reasoning as output unless they name a price of its own.
@@ -170,9 +150,7 @@ impl Row<'_> {
     /// Empty where the column is missing too.
     fn cell(&self, column: &str) -> &str {
         let place = self.columns.get(column);
-        place
-            .and_then(|place| self.record.get(*place))
-            .unwrap_or_default()
+        place.and_then(|place| self.record.get(*place)).unwrap_or_default()
     }
 
     fn price(&self, column: &str, faults: &mut Faults) -> Option<ProviderPrice> {
@@ -180,9 +158,7 @@ impl Row<'_> {
         if text.is_empty() {
             return None;
         }
-        text.parse()
-            .map_err(|error| faults.add(self.line, &format!("{column} {error}")))
-            .ok()
+        text.parse().map_err(|error| faults.add(self.line, &format!("{column} {error}"))).ok()
     }
 
     fn count(&self, column: &str, faults: &mut Faults) -> u64 {
@@ -191,10 +167,7 @@ impl Row<'_> {
             return 0;
         }
         text.parse().unwrap_or_else(|_| {
-            faults.add(
-                self.line,
-                &format!("{column} is not a whole number of zero or more"),
-            );
+            faults.add(self.line, &format!("{column} is not a whole number of zero or more"));
             0
         })
     }
@@ -202,10 +175,7 @@ impl Row<'_> {
     fn note(&self, column: &str, faults: &mut Faults) -> String {
         let text = self.cell(column);
         if text.len() > NOTE_BYTES || text.contains('\0') {
-            faults.add(
-                self.line,
-                &format!("{column} is not a text of at most {NOTE_BYTES} bytes"),
-            );
+            faults.add(self.line, &format!("{column} is not a text of at most {NOTE_BYTES} bytes"));
         }
         text.to_string()
     }
@@ -220,28 +190,10 @@ mod tests {
         let text = "provider,model,mode,input,cache_read,cache_write,output,max_input_tokens,max_output_tokens\n\
                     openai,gpt,chat,2.5,1.25,,10,128000,16384\nx,tiny,embedding,1.3e-4,,,0,8192,\n";
         let models = parse(text).unwrap();
-        let shown = |model: &str| {
-            models[model]
-                .per_million
-                .map(|price| price.map(|price| price.to_string()))
-        };
+        let shown = |model: &str| models[model].per_million.map(|price| price.map(|price| price.to_string()));
         let some = |text: &str| Some(text.to_string());
-        assert_eq!(
-            shown("gpt"),
-            [
-                some("2.5"),
-                some("1.25"),
-                None,
-                some("10"),
-                some("10"),
-                None,
-                None
-            ]
-        );
-        assert_eq!(
-            shown("tiny"),
-            [some("0.00013"), None, None, some("0"), some("0"), None, None]
-        );
+        assert_eq!(shown("gpt"), [some("2.5"), some("1.25"), None, some("10"), some("10"), None, None]);
+        assert_eq!(shown("tiny"), [some("0.00013"), None, None, some("0"), some("0"), None, None]);
         assert_eq!(models["gpt"].max_output_tokens, 16_384);
     }
 
@@ -251,10 +203,7 @@ mod tests {
         check("model,input", &["line 1: column output is missing"]);
         check(
             "model,input,output,colour,input\n",
-            &[
-                "line 1: column \"colour\" is not known",
-                "line 1: column input stands twice",
-            ],
+            &["line 1: column \"colour\" is not known", "line 1: column input stands twice"],
         );
         check("model,input,output\n", &["line 1: no model follows the header"]);
         check(

@@ -28,10 +28,9 @@ pub fn effective_at(
     match (asked, history) {
         (None, History::None) => Ok(now),
         (None, History::Published) => Ok(earliest),
-        (Some(asked), History::Published) if asked < earliest => Err(Refusal::EffectiveTooSoon {
-            effective_at: asked,
-            earliest,
-        }),
+        (Some(asked), History::Published) if asked < earliest => {
+            Err(Refusal::EffectiveTooSoon { effective_at: asked, earliest })
+        }
         (Some(asked), History::None | History::Published) => Ok(asked),
     }
 }
@@ -46,11 +45,7 @@ mod tests {
         let at = |seconds| Some(Timestamp::from_seconds(seconds));
         let check = |asked: Option<Timestamp>, history, wanted: Option<i64>| {
             let got = effective_at(asked, history, now, lead).ok();
-            assert_eq!(
-                got,
-                wanted.map(Timestamp::from_seconds),
-                "{asked:?} after {history:?}"
-            );
+            assert_eq!(got, wanted.map(Timestamp::from_seconds), "{asked:?} after {history:?}");
         };
         check(None, History::None, Some(1_000));
         check(None, History::Published, Some(1_001));

@@ -54,11 +54,7 @@ pub fn create_book(request: &proto::CreatePriceBookRequest) -> Result<CreateBook
     violations.description("description", &request.description);
     violations.key("idempotency_key", &request.idempotency_key);
     violations.finish()?;
-    Ok(CreateBook {
-        name: request.name.clone(),
-        unit,
-        description: request.description.clone(),
-    })
+    Ok(CreateBook { name: request.name.clone(), unit, description: request.description.clone() })
 }
 
 pub fn draft(request: &proto::DraftVersionRequest) -> Result<DraftVersion, Status> {
@@ -125,10 +121,7 @@ pub fn assign(request: &proto::AssignPriceBookRequest) -> Result<(), Status> {
     violations.key("price_book", &request.price_book);
     for (field, text) in [("customer_id", &request.customer_id), ("plan", &request.plan)] {
         if !text.is_empty() {
-            violations.field(
-                field,
-                "must be empty: only the tenant's default can be assigned yet",
-            );
+            violations.field(field, "must be empty: only the tenant's default can be assigned yet");
         }
     }
     violations.key("idempotency_key", &request.idempotency_key);
@@ -172,11 +165,7 @@ pub fn import_costs(request: proto::ImportProviderCostsRequest) -> Result<Import
     let effective_at = violations.optional_timestamp("effective_at", request.effective_at.as_ref());
     violations.key("idempotency_key", &request.idempotency_key);
     violations.finish()?;
-    Ok(ImportCosts {
-        currency: currency.to_string(),
-        csv: request.csv,
-        effective_at,
-    })
+    Ok(ImportCosts { currency: currency.to_string(), csv: request.csv, effective_at })
 }
 
 pub fn list_costs(request: &proto::ListProviderCostsRequest) -> Result<(u32, usize), Status> {
@@ -252,10 +241,9 @@ pub fn book_to_proto(stored: StoredBook) -> proto::PriceBook {
 pub fn version_to_proto(version: &StoredVersion, rules: Rules) -> proto::PriceBookVersion {
     let (state, times) = match version.state {
         VersionState::Draft => (proto::VersionState::Draft, None),
-        VersionState::Published {
-            effective_at,
-            published_at,
-        } => (proto::VersionState::Published, Some((effective_at, published_at))),
+        VersionState::Published { effective_at, published_at } => {
+            (proto::VersionState::Published, Some((effective_at, published_at)))
+        }
     };
     proto::PriceBookVersion {
         id: version.id.to_string(),
@@ -277,10 +265,7 @@ pub fn version_to_proto(version: &StoredVersion, rules: Rules) -> proto::PriceBo
 }
 
 pub fn finding_to_proto(finding: Finding) -> proto::Finding {
-    proto::Finding {
-        field: finding.field,
-        description: finding.description,
-    }
+    proto::Finding { field: finding.field, description: finding.description }
 }
 
 /// Without its models.
@@ -299,9 +284,7 @@ pub fn table_to_proto(header: &CostTableHeader) -> proto::ProviderCostTable {
 pub fn whole_table_to_proto(table: &StoredTable) -> proto::ProviderCostTable {
     let models = table.models.iter();
     proto::ProviderCostTable {
-        costs: models
-            .map(|(model, cost)| model_cost_to_proto(model, cost))
-            .collect(),
+        costs: models.map(|(model, cost)| model_cost_to_proto(model, cost)).collect(),
         ..table_to_proto(&table.header)
     }
 }

@@ -75,11 +75,7 @@ async fn run(app: &App, mut follower: Follower, sender: &Sender) -> Result<(), S
 
 impl Sender {
     async fn say(&self, position: i64, caught_up: bool, change: Option<Sent>) {
-        let answer = Answer {
-            cursor: self.cursors.0.seal(&position.to_be_bytes()),
-            caught_up,
-            change,
-        };
+        let answer = Answer { cursor: self.cursors.0.seal(&position.to_be_bytes()), caught_up, change };
         // A follower that left ends the task through `closed`.
         let _ = self.answers.send(Ok(answer)).await;
     }
@@ -95,10 +91,7 @@ impl Cursors {
         };
         position.ok_or_else(|| {
             let mut violations = Violations::new();
-            violations.field(
-                "cursor",
-                "is not a cursor of this tenant's stream; leave it out to begin anew",
-            );
+            violations.field("cursor", "is not a cursor of this tenant's stream; leave it out to begin anew");
             violations.finish().expect_err("one violation was noted")
         })
     }

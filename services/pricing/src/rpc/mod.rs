@@ -50,11 +50,7 @@ impl PricingService for Rpc {
         let (tenant, request) = parts(request)?;
         let event_type = convert::event_type(&request)?;
         let key = &request.idempotency_key;
-        let done = self
-            .app
-            .put_event_type(&tenant, event_type, key)
-            .await
-            .map_err(refused)?;
+        let done = self.app.put_event_type(&tenant, event_type, key).await.map_err(refused)?;
         Ok(Response::new(proto::PutEventTypeResponse {
             event_type: Some(event_type_to_proto(done.value)),
             replayed: done.replayed,
@@ -67,14 +63,8 @@ impl PricingService for Rpc {
     ) -> Result<Response<proto::GetEventTypeResponse>, Status> {
         let (tenant, request) = parts(request)?;
         convert::required_key("name", &request.name)?;
-        let stored = self
-            .app
-            .event_type(&tenant, &request.name)
-            .await
-            .map_err(refused)?;
-        Ok(Response::new(proto::GetEventTypeResponse {
-            event_type: Some(event_type_to_proto(stored)),
-        }))
+        let stored = self.app.event_type(&tenant, &request.name).await.map_err(refused)?;
+        Ok(Response::new(proto::GetEventTypeResponse { event_type: Some(event_type_to_proto(stored)) }))
     }
 
     async fn list_event_types(
@@ -85,11 +75,7 @@ impl PricingService for Rpc {
         let limit = convert::page_size(request.page_size)?;
         let tokens = PageTokens::new("ListEventTypes", &tenant, &[]);
         let after = convert::after(&tokens, &request.page_token)?;
-        let page = self
-            .app
-            .event_types(&tenant, &after, limit)
-            .await
-            .map_err(refused)?;
+        let page = self.app.event_types(&tenant, &after, limit).await.map_err(refused)?;
         let last = page.items.last().map(|stored| stored.event_type.name.as_bytes());
         Ok(Response::new(proto::ListEventTypesResponse {
             next_page_token: convert::next(&tokens, page.has_more, last),
@@ -104,11 +90,7 @@ impl PricingService for Rpc {
         let (tenant, request) = parts(request)?;
         let command = convert::create_book(&request)?;
         let key = &request.idempotency_key;
-        let done = self
-            .app
-            .create_book(&tenant, command, key)
-            .await
-            .map_err(refused)?;
+        let done = self.app.create_book(&tenant, command, key).await.map_err(refused)?;
         Ok(Response::new(proto::CreatePriceBookResponse {
             price_book: Some(book_to_proto(done.value)),
             replayed: done.replayed,
@@ -122,9 +104,7 @@ impl PricingService for Rpc {
         let (tenant, request) = parts(request)?;
         convert::required_key("name", &request.name)?;
         let stored = self.app.book(&tenant, &request.name).await.map_err(refused)?;
-        Ok(Response::new(proto::GetPriceBookResponse {
-            price_book: Some(book_to_proto(stored)),
-        }))
+        Ok(Response::new(proto::GetPriceBookResponse { price_book: Some(book_to_proto(stored)) }))
     }
 
     async fn list_price_books(
@@ -149,11 +129,7 @@ impl PricingService for Rpc {
     ) -> Result<Response<proto::DraftVersionResponse>, Status> {
         let (tenant, request) = parts(request)?;
         let command = convert::draft(&request)?;
-        let done = self
-            .app
-            .draft(&tenant, command, &request.idempotency_key)
-            .await
-            .map_err(refused)?;
+        let done = self.app.draft(&tenant, command, &request.idempotency_key).await.map_err(refused)?;
         let (version, findings) = done.value;
         Ok(Response::new(proto::DraftVersionResponse {
             version: Some(version_to_proto(&version, Rules::Shown)),
@@ -168,11 +144,7 @@ impl PricingService for Rpc {
     ) -> Result<Response<proto::PublishVersionResponse>, Status> {
         let (tenant, request) = parts(request)?;
         let command = convert::publish(&request)?;
-        let done = self
-            .app
-            .publish(&tenant, command, &request.idempotency_key)
-            .await
-            .map_err(refused)?;
+        let done = self.app.publish(&tenant, command, &request.idempotency_key).await.map_err(refused)?;
         Ok(Response::new(proto::PublishVersionResponse {
             version: Some(version_to_proto(&done.value, Rules::Shown)),
             replayed: done.replayed,
@@ -188,23 +160,12 @@ impl PricingService for Rpc {
         let tokens = PageTokens::new("ListVersions", &tenant, &[&request.price_book]);
         let below = convert::below(&tokens, &request.page_token)?;
         let book = &request.price_book;
-        let page = self
-            .app
-            .versions(&tenant, book, below, limit)
-            .await
-            .map_err(refused)?;
-        let last = page
-            .items
-            .last()
-            .map(|version| i64::from(version.number).to_be_bytes());
+        let page = self.app.versions(&tenant, book, below, limit).await.map_err(refused)?;
+        let last = page.items.last().map(|version| i64::from(version.number).to_be_bytes());
         let last = last.as_ref().map(<[u8; 8]>::as_slice);
         Ok(Response::new(proto::ListVersionsResponse {
             next_page_token: convert::next(&tokens, page.has_more, last),
-            versions: page
-                .items
-                .iter()
-                .map(|version| version_to_proto(version, Rules::LeftOut))
-                .collect(),
+            versions: page.items.iter().map(|version| version_to_proto(version, Rules::LeftOut)).collect(),
         }))
     }
 
@@ -241,12 +202,7 @@ impl PricingService for Rpc {
     ) -> Result<Response<Following>, Status> {
         let drain = Drain::of(&request);
         let (tenant, request) = parts(request)?;
-        Ok(Response::new(follow::follow(
-            &self.app,
-            &tenant,
-            &request.cursor,
-            drain,
-        )?))
+        Ok(Response::new(follow::follow(&self.app, &tenant, &request.cursor, drain)?))
     }
 
     async fn quote(
@@ -270,11 +226,7 @@ impl PricingService for Rpc {
         let (tenant, request) = parts(request)?;
         let key = request.idempotency_key.clone();
         let command = convert::import_costs(request)?;
-        let done = self
-            .app
-            .import_costs(&tenant, command, &key)
-            .await
-            .map_err(refused)?;
+        let done = self.app.import_costs(&tenant, command, &key).await.map_err(refused)?;
         Ok(Response::new(proto::ImportProviderCostsResponse {
             table: Some(table_to_proto(&done.value)),
             replayed: done.replayed,
@@ -298,11 +250,7 @@ impl PricingService for Rpc {
         Ok(Response::new(proto::ListProviderCostsResponse {
             table: Some(table_to_proto(&header)),
             next_page_token: convert::next(&tokens, page.has_more, last),
-            costs: page
-                .items
-                .iter()
-                .map(|(model, cost)| model_cost_to_proto(model, cost))
-                .collect(),
+            costs: page.items.iter().map(|(model, cost)| model_cost_to_proto(model, cost)).collect(),
         }))
     }
 }

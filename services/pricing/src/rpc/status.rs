@@ -17,13 +17,8 @@ pub fn refused(fault: Fault) -> Status {
     match fault {
         Fault::Refused(refusal) => of_refusal(&refusal).into(),
         Fault::Invalid { field, faults } => {
-            let violations = faults
-                .into_iter()
-                .map(|fault| Violation::new(field, fault))
-                .collect();
-            refuse(ErrorReason::InvalidField, format!("{field} is not valid"))
-                .violations(violations)
-                .into()
+            let violations = faults.into_iter().map(|fault| Violation::new(field, fault)).collect();
+            refuse(ErrorReason::InvalidField, format!("{field} is not valid")).violations(violations).into()
         }
         Fault::Away(error) => {
             tracing::warn!("pricing's database is away: {error}");
@@ -45,9 +40,9 @@ fn of_refusal(refusal: &Refusal) -> RpcError {
         Refusal::EventTypeNotFound { name } => {
             error(Code::NotFound, ErrorReason::EventTypeUnknown, text).fact("event_type", name)
         }
-        Refusal::BookNotFound { book, number } => refuse(ErrorReason::PriceBookNotFound, text)
-            .fact("price_book", book)
-            .fact("version", number),
+        Refusal::BookNotFound { book, number } => {
+            refuse(ErrorReason::PriceBookNotFound, text).fact("price_book", book).fact("version", number)
+        }
         Refusal::AlreadyExists { name } => refuse(ErrorReason::AlreadyExists, text).fact("name", name),
         Refusal::KeyReused { key, resource } => refuse(ErrorReason::IdempotencyKeyReused, text)
             .fact("idempotency_key", key)
@@ -63,18 +58,11 @@ fn of_refusal(refusal: &Refusal) -> RpcError {
             let violations = violations.map(|finding| Violation::new(&finding.field, &finding.description));
             refuse(ErrorReason::PriceBookInvalid, text).violations(violations.collect())
         }
-        Refusal::EffectiveTooSoon {
-            effective_at,
-            earliest,
-        } => refuse(ErrorReason::EffectiveTooSoon, text)
+        Refusal::EffectiveTooSoon { effective_at, earliest } => refuse(ErrorReason::EffectiveTooSoon, text)
             .fact("effective_at", effective_at)
             .fact("earliest", earliest),
-        Refusal::CostTableNotFound => {
-            refuse(ErrorReason::InvalidField, text).violations(vec![Violation::new(
-                "version",
-                "is not a version of the cost table",
-            )])
-        }
+        Refusal::CostTableNotFound => refuse(ErrorReason::InvalidField, text)
+            .violations(vec![Violation::new("version", "is not a version of the cost table")]),
         Refusal::Price(error) => of_price(error, text),
     }
 }
@@ -84,11 +72,11 @@ fn of_price(price: &PriceError, text: String) -> RpcError {
         PriceError::EventTypeUnknown { event_type } => {
             refuse(ErrorReason::EventTypeUnknown, text).fact("event_type", event_type)
         }
-        PriceError::NoPrice { event_type, missing } => refuse(ErrorReason::NoPrice, text)
-            .fact("event_type", event_type)
-            .fact("missing", missing),
-        PriceError::Overflow { event_type, rule } => refuse(ErrorReason::PriceOverflow, text)
-            .fact("event_type", event_type)
-            .fact("rule", rule),
+        PriceError::NoPrice { event_type, missing } => {
+            refuse(ErrorReason::NoPrice, text).fact("event_type", event_type).fact("missing", missing)
+        }
+        PriceError::Overflow { event_type, rule } => {
+            refuse(ErrorReason::PriceOverflow, text).fact("event_type", event_type).fact("rule", rule)
+        }
     }
 }

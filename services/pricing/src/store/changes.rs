@@ -23,16 +23,8 @@ impl Store {
     /// Some changes after revision `after` and up to `head`, a revision that was read before: what is
     /// committed later has a higher one, so nothing at or below `head` can still appear.
     pub async fn changes(&self, tenant: &str, after: i64, head: i64) -> Result<Changes, StoreError> {
-        let mut gathered = Gathered {
-            items: Vec::new(),
-            up_to: head,
-        };
-        let window = Window {
-            connection: self.database.reader(),
-            tenant,
-            after,
-            head,
-        };
+        let mut gathered = Gathered { items: Vec::new(), up_to: head };
+        let window = Window { connection: self.database.reader(), tenant, after, head };
         gathered.add(window.event_types().await?);
         gathered.add(window.books().await?);
         gathered.add(window.versions().await?);
@@ -90,26 +82,16 @@ impl Window<'_> {
 
     async fn event_types(&self) -> Result<Vec<(i64, Change)>, StoreError> {
         let rows = self
-            .rows(
-                event_type::Entity::find(),
-                event_type::Column::Tenant,
-                event_type::Column::Revision,
-            )
+            .rows(event_type::Entity::find(), event_type::Column::Tenant, event_type::Column::Revision)
             .await?;
-        let changes = rows
-            .into_iter()
-            .map(|row| (row.revision, Change::EventType(rows::event_type(row))));
+        let changes = rows.into_iter().map(|row| (row.revision, Change::EventType(rows::event_type(row))));
         Ok(changes.collect())
     }
 
     async fn books(&self) -> Result<Vec<(i64, Change)>, StoreError> {
         let mut changes = Vec::new();
         for row in self
-            .rows(
-                price_book::Entity::find(),
-                price_book::Column::Tenant,
-                price_book::Column::Revision,
-            )
+            .rows(price_book::Entity::find(), price_book::Column::Tenant, price_book::Column::Revision)
             .await?
         {
             // Followers learn of versions by the versions themselves.
@@ -128,36 +110,23 @@ impl Window<'_> {
             )
             .await?
         {
-            changes.push((
-                row.revision.unwrap_or_default(),
-                Change::Version(rows::version(row)?),
-            ));
+            changes.push((row.revision.unwrap_or_default(), Change::Version(rows::version(row)?)));
         }
         Ok(changes)
     }
 
     async fn assignments(&self) -> Result<Vec<(i64, Change)>, StoreError> {
         let rows = self
-            .rows(
-                assignment::Entity::find(),
-                assignment::Column::Tenant,
-                assignment::Column::Revision,
-            )
+            .rows(assignment::Entity::find(), assignment::Column::Tenant, assignment::Column::Revision)
             .await?;
-        let changes = rows
-            .into_iter()
-            .map(|row| (row.revision, Change::Assignment(rows::assignment(row))));
+        let changes = rows.into_iter().map(|row| (row.revision, Change::Assignment(rows::assignment(row))));
         Ok(changes.collect())
     }
 
     async fn cost_tables(&self) -> Result<Vec<(i64, Change)>, StoreError> {
         let mut changes = Vec::new();
         for row in self
-            .rows(
-                cost_table::Entity::find(),
-                cost_table::Column::Tenant,
-                cost_table::Column::Revision,
-            )
+            .rows(cost_table::Entity::find(), cost_table::Column::Tenant, cost_table::Column::Revision)
             .await?
         {
             changes.push((row.revision, Change::CostTable(rows::cost_table(row)?)));

@@ -39,9 +39,7 @@ impl Store {
 
     /// The tenant's revision: how many writes it has seen.
     pub async fn head(&self, tenant: &str) -> Result<i64, StoreError> {
-        let row = entities::pricing_tenant::Entity::find_by_id(tenant)
-            .one(self.database.reader())
-            .await?;
+        let row = entities::pricing_tenant::Entity::find_by_id(tenant).one(self.database.reader()).await?;
         Ok(row.map_or(0, |row| row.revision))
     }
 

@@ -149,14 +149,8 @@ impl<'a, C: ConnectionTrait> Reads<'a, C> {
         operation: Operation,
         key: &str,
     ) -> Result<Option<(Vec<u8>, String)>, StoreError> {
-        let id = (
-            self.tenant.to_string(),
-            operation.word().to_string(),
-            key.to_string(),
-        );
-        let row = idempotency_key::Entity::find_by_id(id)
-            .one(self.connection)
-            .await?;
+        let id = (self.tenant.to_string(), operation.word().to_string(), key.to_string());
+        let row = idempotency_key::Entity::find_by_id(id).one(self.connection).await?;
         Ok(row.map(|row| (row.fingerprint, row.resource)))
     }
 

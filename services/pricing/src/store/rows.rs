@@ -54,11 +54,7 @@ pub fn version(row: price_book_version::Model) -> Result<StoredVersion, StoreErr
         id: id(IdKind::PriceVersion, &row.id)?,
         number: number(row.number)?,
         rule_count: usize::try_from(row.rule_count).unwrap_or_default(),
-        rules: if row.rules.is_empty() {
-            Vec::new()
-        } else {
-            json(&row.rules)?
-        },
+        rules: if row.rules.is_empty() { Vec::new() } else { json(&row.rules)? },
         book: row.price_book,
         unit: row.unit,
         state,

@@ -36,11 +36,7 @@ impl Write {
         );
         let row = transaction.query_one_raw(next).await?;
         let row = row.ok_or_else(|| DbErr::RecordNotFound("the tenant's next revision".to_string()))?;
-        Ok(Self {
-            revision: row.try_get_by_index(0)?,
-            transaction,
-            tenant: tenant.to_string(),
-        })
+        Ok(Self { revision: row.try_get_by_index(0)?, transaction, tenant: tenant.to_string() })
     }
 
     /// Reads inside this write.
@@ -64,14 +60,10 @@ impl Write {
         };
         let row = row.into_active_model();
         match known {
-            Some(_) => event_type::Entity::update(row.reset_all())
-                .exec(&self.transaction)
-                .await
-                .map(drop)?,
-            None => event_type::Entity::insert(row)
-                .exec_without_returning(&self.transaction)
-                .await
-                .map(drop)?,
+            Some(_) => event_type::Entity::update(row.reset_all()).exec(&self.transaction).await.map(drop)?,
+            None => {
+                event_type::Entity::insert(row).exec_without_returning(&self.transaction).await.map(drop)?
+            }
         }
         Ok(())
     }
@@ -87,9 +79,7 @@ impl Write {
             created_at: stored.created_at.micros(),
             revision: self.revision,
         };
-        price_book::Entity::insert(row.into_active_model())
-            .exec_without_returning(&self.transaction)
-            .await?;
+        price_book::Entity::insert(row.into_active_model()).exec_without_returning(&self.transaction).await?;
         Ok(())
     }
 
@@ -129,9 +119,7 @@ impl Write {
             price_book: made.book.clone(),
             revision: self.revision,
         };
-        assignment::Entity::insert(row.into_active_model())
-            .exec_without_returning(&self.transaction)
-            .await?;
+        assignment::Entity::insert(row.into_active_model()).exec_without_returning(&self.transaction).await?;
         Ok(())
     }
 
@@ -148,9 +136,7 @@ impl Write {
             model_count: count(header.model_count),
             revision: self.revision,
         };
-        cost_table::Entity::insert(row.into_active_model())
-            .exec_without_returning(&self.transaction)
-            .await?;
+        cost_table::Entity::insert(row.into_active_model()).exec_without_returning(&self.transaction).await?;
         Ok(())
     }
 
@@ -171,9 +157,7 @@ impl Write {
             resource: Set(resource.to_string()),
             created_at: Set(now.micros()),
         };
-        idempotency_key::Entity::insert(row)
-            .exec_without_returning(&self.transaction)
-            .await?;
+        idempotency_key::Entity::insert(row).exec_without_returning(&self.transaction).await?;
         Ok(())
     }
 
@@ -185,10 +169,9 @@ impl Write {
     fn version_row(&self, version: &StoredVersion) -> Result<price_book_version::Model, StoreError> {
         let (state, times) = match version.state {
             VersionState::Draft => (DRAFT, None),
-            VersionState::Published {
-                effective_at,
-                published_at,
-            } => (PUBLISHED, Some((effective_at.micros(), published_at.micros()))),
+            VersionState::Published { effective_at, published_at } => {
+                (PUBLISHED, Some((effective_at.micros(), published_at.micros())))
+            }
         };
         Ok(price_book_version::Model {
             tenant: self.tenant.clone(),

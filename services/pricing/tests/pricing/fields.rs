@@ -10,11 +10,7 @@ use crate::world::{World, as_tenant, flat, on_both_engines, refused};
 
 fn check(refusal: &Refused, fields: &[&str]) {
     assert_eq!(refusal.reason, ErrorReason::InvalidField, "{}", refusal.message);
-    let violated: Vec<&str> = refusal
-        .violations
-        .iter()
-        .map(|violation| violation.field.as_str())
-        .collect();
+    let violated: Vec<&str> = refusal.violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(violated, fields);
 }
 
@@ -52,10 +48,7 @@ async fn every_violated_field_of_a_write_is_told() {
             &["name", "unit", "description", "idempotency_key"],
         );
         let publish = proto::PublishVersionRequest {
-            effective_at: Some(prost_types::Timestamp {
-                seconds: -1,
-                nanos: 0,
-            }),
+            effective_at: Some(prost_types::Timestamp { seconds: -1, nanos: 0 }),
             ..Default::default()
         };
         let fields = ["price_book", "number", "effective_at", "idempotency_key"];
@@ -69,10 +62,8 @@ async fn every_violated_field_of_a_write_is_told() {
             &refused(client.assign_price_book(assign).await),
             &["price_book", "customer_id", "plan", "idempotency_key"],
         );
-        let import = proto::ImportProviderCostsRequest {
-            currency_code: "usd".to_string(),
-            ..Default::default()
-        };
+        let import =
+            proto::ImportProviderCostsRequest { currency_code: "usd".to_string(), ..Default::default() };
         check(
             &refused(client.import_provider_costs(import).await),
             &["csv", "currency_code", "idempotency_key"],
@@ -93,20 +84,14 @@ fn bad_rules() -> Vec<proto::PriceRule> {
     tiers.charge = Some(Charge::Tiered(proto::TieredCharge {
         mode: 7,
         tiers: vec![
-            proto::PriceTier {
-                up_to: "0.0000001".to_string(),
-                price: "-1".to_string(),
-                flat_fee: None,
-            },
+            proto::PriceTier { up_to: "0.0000001".to_string(), price: "-1".to_string(), flat_fee: None },
             proto::PriceTier::default(),
         ],
         scope: 7,
     }));
     let mut tokens = flat("k", "e", 0);
-    tokens.charge = Some(Charge::Tokens(proto::TokenCharge {
-        input_per_1k: "1e-13".to_string(),
-        ..Default::default()
-    }));
+    tokens.charge =
+        Some(Charge::Tokens(proto::TokenCharge { input_per_1k: "1e-13".to_string(), ..Default::default() }));
     let mut none = flat("n", "e", 0);
     none.charge = None;
     none.dimensions.insert("k".to_string(), String::new());
@@ -116,11 +101,8 @@ fn bad_rules() -> Vec<proto::PriceRule> {
 #[tokio::test]
 async fn every_violated_field_of_a_rule_is_told() {
     on_both_engines("rule_fields", async |mut world: World| {
-        let request = proto::DraftVersionRequest {
-            rules: bad_rules(),
-            expected_revision: -1,
-            ..Default::default()
-        };
+        let request =
+            proto::DraftVersionRequest { rules: bad_rules(), expected_revision: -1, ..Default::default() };
         check(
             &refused(world.client.draft_version(request).await),
             &[
@@ -144,12 +126,7 @@ async fn every_violated_field_of_a_rule_is_told() {
             ],
         );
         check(
-            &refused(
-                world
-                    .client
-                    .draft_version(proto::DraftVersionRequest::default())
-                    .await,
-            ),
+            &refused(world.client.draft_version(proto::DraftVersionRequest::default()).await),
             &["price_book", "rules", "idempotency_key"],
         );
     })
@@ -160,39 +137,15 @@ async fn every_violated_field_of_a_rule_is_told() {
 async fn every_violated_field_of_a_read_is_told() {
     on_both_engines("read_fields", async |mut world: World| {
         let client = &mut world.client;
-        check(
-            &refused(client.get_event_type(proto::GetEventTypeRequest::default()).await),
-            &["name"],
-        );
-        check(
-            &refused(client.get_price_book(proto::GetPriceBookRequest::default()).await),
-            &["name"],
-        );
-        let versions = proto::ListVersionsRequest {
-            page_size: 1_001,
-            ..Default::default()
-        };
-        check(
-            &refused(client.list_versions(versions).await),
-            &["price_book", "page_size"],
-        );
-        let version = proto::GetVersionRequest {
-            number: -1,
-            ..Default::default()
-        };
-        check(
-            &refused(client.get_version(version).await),
-            &["price_book", "number"],
-        );
-        let list = proto::ListEventTypesRequest {
-            page_size: -1,
-            ..Default::default()
-        };
+        check(&refused(client.get_event_type(proto::GetEventTypeRequest::default()).await), &["name"]);
+        check(&refused(client.get_price_book(proto::GetPriceBookRequest::default()).await), &["name"]);
+        let versions = proto::ListVersionsRequest { page_size: 1_001, ..Default::default() };
+        check(&refused(client.list_versions(versions).await), &["price_book", "page_size"]);
+        let version = proto::GetVersionRequest { number: -1, ..Default::default() };
+        check(&refused(client.get_version(version).await), &["price_book", "number"]);
+        let list = proto::ListEventTypesRequest { page_size: -1, ..Default::default() };
         check(&refused(client.list_event_types(list).await), &["page_size"]);
-        let list = proto::ListPriceBooksRequest {
-            page_size: -1,
-            ..Default::default()
-        };
+        let list = proto::ListPriceBooksRequest { page_size: -1, ..Default::default() };
         check(&refused(client.list_price_books(list).await), &["page_size"]);
         let costs = proto::ListProviderCostsRequest {
             version: -1,
@@ -200,10 +153,7 @@ async fn every_violated_field_of_a_read_is_told() {
             page_size: -1,
             ..Default::default()
         };
-        check(
-            &refused(client.list_provider_costs(costs).await),
-            &["version", "model_prefix", "page_size"],
-        );
+        check(&refused(client.list_provider_costs(costs).await), &["version", "model_prefix", "page_size"]);
     })
     .await;
 }
@@ -214,30 +164,15 @@ async fn every_violated_field_of_a_quote_is_told() {
         let client = &mut world.client;
         let quote = proto::QuoteRequest {
             quantity: "-1".to_string(),
-            tokens: Some(types::Tokens {
-                output: -1,
-                ..Default::default()
-            }),
+            tokens: Some(types::Tokens { output: -1, ..Default::default() }),
             customer_id: long(),
             unit: long(),
-            occurred_at: Some(prost_types::Timestamp {
-                seconds: 0,
-                nanos: -1,
-            }),
-            dimensions: (0..17)
-                .map(|number| (number.to_string(), "v".to_string()))
-                .collect(),
+            occurred_at: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
+            dimensions: (0..17).map(|number| (number.to_string(), "v".to_string())).collect(),
             ..Default::default()
         };
-        let fields = [
-            "event_type",
-            "dimensions",
-            "quantity",
-            "tokens.output",
-            "customer_id",
-            "unit",
-            "occurred_at",
-        ];
+        let fields =
+            ["event_type", "dimensions", "quantity", "tokens.output", "customer_id", "unit", "occurred_at"];
         check(&refused(client.quote(quote).await), &fields);
     })
     .await;
@@ -248,29 +183,11 @@ async fn page_tokens_and_cursors_from_elsewhere_are_refused() {
     on_both_engines("tokens", async |mut world: World| {
         world.declare("a").await;
         world.declare("b").await;
-        let list = proto::ListEventTypesRequest {
-            page_size: 1,
-            ..Default::default()
-        };
-        let page_token = world
-            .client
-            .list_event_types(list)
-            .await
-            .unwrap()
-            .into_inner()
-            .next_page_token;
-        let theirs = proto::ListEventTypesRequest {
-            page_token: page_token.clone(),
-            ..Default::default()
-        };
-        let books = proto::ListPriceBooksRequest {
-            page_token: page_token.clone(),
-            ..Default::default()
-        };
-        let costs = proto::ListProviderCostsRequest {
-            page_token: page_token.clone(),
-            ..Default::default()
-        };
+        let list = proto::ListEventTypesRequest { page_size: 1, ..Default::default() };
+        let page_token = world.client.list_event_types(list).await.unwrap().into_inner().next_page_token;
+        let theirs = proto::ListEventTypesRequest { page_token: page_token.clone(), ..Default::default() };
+        let books = proto::ListPriceBooksRequest { page_token: page_token.clone(), ..Default::default() };
+        let costs = proto::ListProviderCostsRequest { page_token: page_token.clone(), ..Default::default() };
         let client = &mut world.client;
         for refusal in [
             refused(client.list_event_types(as_tenant("other", theirs)).await),
@@ -288,10 +205,7 @@ async fn page_tokens_and_cursors_from_elsewhere_are_refused() {
         let refusal = refused(world.client.list_versions(versions).await);
         assert_eq!(refusal.reason, ErrorReason::PageTokenInvalid);
         let follow = proto::FollowPriceBooksRequest { cursor: page_token };
-        check(
-            &refused(world.client.follow_price_books(follow).await),
-            &["cursor"],
-        );
+        check(&refused(world.client.follow_price_books(follow).await), &["cursor"]);
     })
     .await;
 }

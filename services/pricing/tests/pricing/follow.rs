@@ -16,18 +16,13 @@ use crate::world::{Client, START, World, as_tenant, event_type, flat, on_both_en
 const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn follow(client: &mut Client, cursor: &str) -> Streaming<Answer> {
-    let request = proto::FollowPriceBooksRequest {
-        cursor: cursor.to_string(),
-    };
+    let request = proto::FollowPriceBooksRequest { cursor: cursor.to_string() };
     client.follow_price_books(request).await.unwrap().into_inner()
 }
 
 async fn next(stream: &mut Streaming<Answer>) -> Answer {
     let answer = tokio::time::timeout(PATIENCE, stream.message()).await;
-    answer
-        .expect("an answer in time")
-        .unwrap()
-        .expect("an open stream")
+    answer.expect("an answer in time").unwrap().expect("an open stream")
 }
 
 /// What comes until the stream has caught up, by resource, and the last cursor.
@@ -53,16 +48,7 @@ async fn a_follower_gets_everything_then_each_change_of_any_pod() {
         let mut replica = Replica::default();
         let mut stream = follow(&mut world.client.clone(), "").await;
         let (keys, cursor) = until_caught_up(&mut stream, &mut replica).await;
-        assert_eq!(
-            keys,
-            [
-                "event_type",
-                "price_book",
-                "version",
-                "assignment",
-                "provider_cost_table"
-            ]
-        );
+        assert_eq!(keys, ["event_type", "price_book", "version", "assignment", "provider_cost_table"]);
         assert_eq!(replica.cost_table_at(START).unwrap().models.len(), 1);
 
         world.client = world.other_pod();
@@ -92,24 +78,11 @@ async fn a_replica_made_from_the_stream_prices_as_quote_does() {
             let at = START + Duration::from_micros(micros);
             let mut quote = question("image");
             quote.occurred_at = Some(timestamp_to_proto(at));
-            let there = world
-                .client
-                .quote(quote)
-                .await
-                .unwrap()
-                .into_inner()
-                .explanation
-                .unwrap();
-            let here = replica
-                .price(&PriceRequest::of("image", &nothing, "credits", at))
-                .unwrap();
+            let there = world.client.quote(quote).await.unwrap().into_inner().explanation.unwrap();
+            let here = replica.price(&PriceRequest::of("image", &nothing, "credits", at)).unwrap();
             assert_eq!(here.version.header().id.to_string(), there.version_id);
             assert_eq!(credits_to_proto(here.priced.credits), there.credits.unwrap());
-            assert_eq!(
-                there.credits.unwrap().units,
-                credits,
-                "{micros} µs after the start"
-            );
+            assert_eq!(there.credits.unwrap().units, credits, "{micros} µs after the start");
         }
     })
     .await;
@@ -131,12 +104,7 @@ async fn a_long_history_comes_whole_and_in_order_and_only_the_tenants_own() {
         assert_eq!(keys[..3], ["event_type", "price_book", "event_type"]);
         assert!(replica.event_type("type39").is_some() && replica.book("book30").is_some());
         let request = as_tenant("other", proto::FollowPriceBooksRequest::default());
-        let mut theirs = world
-            .client
-            .follow_price_books(request)
-            .await
-            .unwrap()
-            .into_inner();
+        let mut theirs = world.client.follow_price_books(request).await.unwrap().into_inner();
         assert_eq!(next(&mut theirs).await.change, None);
     })
     .await;

@@ -48,20 +48,10 @@ impl World {
         postgres: Option<FreshDatabase>,
         folder: Option<Box<dyn std::any::Any>>,
     ) -> Self {
-        MIGRATIONS
-            .run(&database, ShardCount::DEFAULT, START)
-            .await
-            .unwrap();
+        MIGRATIONS.run(&database, ShardCount::DEFAULT, START).await.unwrap();
         let clock = ManualClock::at(START);
         let (app, client) = pod(&database, &clock);
-        Self {
-            client,
-            app,
-            clock,
-            database,
-            _postgres: postgres,
-            _folder: folder,
-        }
+        Self { client, app, clock, database, _postgres: postgres, _folder: folder }
     }
 
     /// Another pod on the same database.
@@ -107,20 +97,10 @@ impl World {
 
     /// Drafts and publishes rules, and answers the version.
     pub async fn publish(&mut self, book: &str, rules: Vec<proto::PriceRule>) -> proto::PriceBookVersion {
-        let drafted = self
-            .client
-            .draft_version(draft(book, rules))
-            .await
-            .unwrap()
-            .into_inner();
+        let drafted = self.client.draft_version(draft(book, rules)).await.unwrap().into_inner();
         assert_eq!(drafted.findings, [], "the draft may be published");
         let number = drafted.version.unwrap().number;
-        let published = self
-            .client
-            .publish_version(publish(book, number))
-            .await
-            .unwrap()
-            .into_inner();
+        let published = self.client.publish_version(publish(book, number)).await.unwrap().into_inner();
         published.version.unwrap()
     }
 
@@ -135,12 +115,7 @@ impl World {
 
 fn pod(database: &Database, clock: &ManualClock) -> (Arc<App>, Client) {
     let clock = Arc::new(clock.clone());
-    let app = chit_pricing::app(
-        database.clone(),
-        clock,
-        Arc::new(SeededIds::default()),
-        Config::default(),
-    );
+    let app = chit_pricing::app(database.clone(), clock, Arc::new(SeededIds::default()), Config::default());
     let service = chit_pricing::build(app.clone(), database.clone(), ShardCount::DEFAULT);
     let edge = EdgeLayer::new(Identity::Loopback, chit_rpc::Drain::new());
     (app, PricingServiceClient::new(edge.layer(service.routes())))
@@ -154,18 +129,13 @@ pub fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> Refused {
 /// The same request of another tenant.
 pub fn as_tenant<T>(tenant: &'static str, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request
-        .metadata_mut()
-        .insert(TENANT_HEADER, tenant.parse().unwrap());
+    request.metadata_mut().insert(TENANT_HEADER, tenant.parse().unwrap());
     request
 }
 
 /// A request to declare this.
 pub fn event_type(name: &str) -> proto::EventType {
-    proto::EventType {
-        name: name.to_string(),
-        ..Default::default()
-    }
+    proto::EventType { name: name.to_string(), ..Default::default() }
 }
 
 /// A request to make a book.
@@ -215,10 +185,7 @@ pub fn flat(id: &str, event_type: &str, credits: i64) -> proto::PriceRule {
         id: id.to_string(),
         event_type: event_type.to_string(),
         charge: Some(Charge::Flat(proto::FlatCharge {
-            amount: Some(types::Credits {
-                units: credits,
-                nanos: 0,
-            }),
+            amount: Some(types::Credits { units: credits, nanos: 0 }),
         })),
         ..Default::default()
     }
@@ -232,8 +199,5 @@ pub fn with(mut rule: proto::PriceRule, key: &str, value: &str) -> proto::PriceR
 
 /// A question for the price of one.
 pub fn question(event_type: &str) -> proto::QuoteRequest {
-    proto::QuoteRequest {
-        event_type: event_type.to_string(),
-        ..Default::default()
-    }
+    proto::QuoteRequest { event_type: event_type.to_string(), ..Default::default() }
 }

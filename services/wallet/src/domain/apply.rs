@@ -53,15 +53,7 @@ pub fn apply(
 ) -> Result<Applied, Refusal> {
     let now = context.now.max(state.wallet.last_at);
     due::book_due(state, context, changes);
-    let mut case = Case {
-        state,
-        envelope,
-        context: Context {
-            now,
-            ..context.clone()
-        },
-        changes,
-    };
+    let mut case = Case { state, envelope, context: Context { now, ..context.clone() }, changes };
     case.decide()
 }
 
@@ -77,32 +69,17 @@ impl<'a> Case<'a> {
         match &self.envelope.operation {
             Operation::Grant(new) => grants::grant(self, new),
             Operation::Renew(renewal) => renew::renew(self, renewal),
-            Operation::Revoke {
-                grant,
-                amount,
-                shortfall,
-            } => revoke::revoke(self, *grant, *amount, *shortfall),
+            Operation::Revoke { grant, amount, shortfall } => {
+                revoke::revoke(self, *grant, *amount, *shortfall)
+            }
             Operation::Reserve { amount, ttl } => holds::reserve(self, *amount, *ttl),
             Operation::Extend { hold, amount, ttl } => holds::extend(self, *hold, *amount, *ttl),
-            Operation::Commit {
-                hold,
-                total,
-                close,
-                on_overrun,
-            } => commit::commit(
+            Operation::Commit { hold, total, close, on_overrun } => commit::commit(
                 self,
-                &commit::Settlement {
-                    hold: *hold,
-                    total: *total,
-                    close: *close,
-                    on_overrun: *on_overrun,
-                },
+                &commit::Settlement { hold: *hold, total: *total, close: *close, on_overrun: *on_overrun },
             ),
             Operation::Release { hold } => holds::release(self, *hold),
-            Operation::Deduct {
-                amount,
-                on_insufficient,
-            } => deduct::deduct(self, *amount, *on_insufficient),
+            Operation::Deduct { amount, on_insufficient } => deduct::deduct(self, *amount, *on_insufficient),
             Operation::Adjust { amount } => deduct::adjust(self, *amount),
             Operation::WriteOff { amount } => deduct::write_off(self, *amount),
             Operation::Reverse { transaction, amount } => reverse::reverse(self, *transaction, *amount),
@@ -200,13 +177,7 @@ impl<'a> Case<'a> {
         let (owed, overdraft_limit) = (wallet.owed, wallet.overdraft_limit);
         if wallet.debt().is_positive() {
             let debt = wallet.debt();
-            return Err(Refusal::WalletInDebt {
-                debt,
-                owed,
-                overdraft_limit,
-                required: amount,
-                spendable,
-            });
+            return Err(Refusal::WalletInDebt { debt, owed, overdraft_limit, required: amount, spendable });
         }
         let (available, wallet_exists) = (wallet.available, self.context.wallet_exists);
         Err(Refusal::InsufficientCredits {
@@ -224,10 +195,7 @@ impl Applied {
     /// An operation whose transaction was sealed.
     #[must_use]
     pub fn with(transaction: super::transaction::Transaction, hold: Option<Hold>) -> Self {
-        Self {
-            transaction: Some(transaction),
-            hold,
-        }
+        Self { transaction: Some(transaction), hold }
     }
 }
 

@@ -44,11 +44,7 @@ pub fn commit(case: &mut Case<'_>, asked: &Settlement) -> Result<Applied, Refusa
     let hold = holds::find(case, asked.hold)?.clone();
     case.check_origin(hold.origin)?;
     let plan = plan(case, asked, &hold)?;
-    let parts = if plan.excess.is_positive() {
-        reverse::pasts(case, &hold.parts)
-    } else {
-        Vec::new()
-    };
+    let parts = if plan.excess.is_positive() { reverse::pasts(case, &hold.parts) } else { Vec::new() };
     let expired_reversal = case.context.settings.expired_reversal;
     let ids = case.context.ids;
     let mut draft = case.draft(asked.total, hold.event_type.clone());
@@ -74,26 +70,15 @@ fn plan(case: &Case<'_>, asked: &Settlement, hold: &Hold) -> Result<Plan, Refusa
     let late = hold.state == HoldState::Expired;
     let too_late = late && case.context.now >= hold.due_at() + LATE_COMMIT_WINDOW;
     if too_late || (late && asked.close == CommitClose::KeepOpen) {
-        return Err(Refusal::HoldExpired {
-            hold: hold.id,
-            expired_at: hold.expires_at,
-        });
+        return Err(Refusal::HoldExpired { hold: hold.id, expired_at: hold.expires_at });
     }
     if asked.total < hold.committed && asked.close == CommitClose::KeepOpen {
         let (committed, total) = (hold.committed, asked.total);
-        return Err(Refusal::TotalDecreased {
-            hold: hold.id,
-            committed,
-            total,
-        });
+        return Err(Refusal::TotalDecreased { hold: hold.id, committed, total });
     }
     let charged = hold.committed - hold.uncharged;
     let want = asked.total.minus_or_zero(charged);
-    let covered = if late {
-        hold.amount.minus_or_zero(charged)
-    } else {
-        hold.held()
-    };
+    let covered = if late { hold.amount.minus_or_zero(charged) } else { hold.held() };
     let base = want.min(covered);
     let over = want - base;
     if asked.on_overrun == OnOverrun::Reject && over.is_positive() {
@@ -105,12 +90,7 @@ fn plan(case: &Case<'_>, asked: &Settlement, hold: &Hold) -> Result<Plan, Refusa
         });
     }
     case.check_room(want)?;
-    Ok(Plan {
-        late,
-        base,
-        over,
-        excess: charged.minus_or_zero(asked.total),
-    })
+    Ok(Plan { late, base, over, excess: charged.minus_or_zero(asked.total) })
 }
 
 fn finish(mut draft: Draft<'_>, asked: &Settlement, uncharged: Credits) -> Applied {
@@ -136,10 +116,7 @@ fn finish(mut draft: Draft<'_>, asked: &Settlement, uncharged: Credits) -> Appli
 
 /// available(G) → spent(G), then by mode owed(lot) → spent; what CAP leaves uncharged.
 fn spend(draft: &mut Draft<'_>, reach: Reach<'_>, hold: HoldId, amount: Credits, mode: OnOverrun) -> Credits {
-    let touch = Touch {
-        hold: Some(hold),
-        ..Touch::default()
-    };
+    let touch = Touch { hold: Some(hold), ..Touch::default() };
     let (_, missing) = draft.draw(reach, Account::Spent, amount, touch);
     match mode {
         OnOverrun::Record | OnOverrun::Reject => {
@@ -166,32 +143,13 @@ fn take_held(draft: &mut Draft<'_>, id: HoldId, amount: Credits) {
     }
     let borrowed = left.min(hold.borrowed);
     hold.borrowed -= borrowed;
-    let touch = Touch {
-        hold: Some(id),
-        ..Touch::default()
-    };
+    let touch = Touch { hold: Some(id), ..Touch::default() };
     for (grant, part) in &taken {
         draft.grant(*grant).held -= *part;
-        draft.post(
-            Account::Held,
-            Account::Spent,
-            *part,
-            Touch {
-                grant: Some(*grant),
-                ..touch
-            },
-        );
+        draft.post(Account::Held, Account::Spent, *part, Touch { grant: Some(*grant), ..touch });
     }
     let seq = draft.seq();
-    draft.post(
-        Account::Held,
-        Account::Spent,
-        borrowed,
-        Touch {
-            owed_seq: Some(seq),
-            ..touch
-        },
-    );
+    draft.post(Account::Held, Account::Spent, borrowed, Touch { owed_seq: Some(seq), ..touch });
     draft.raise_lot(borrowed);
     for (grant, part) in taken {
         if draft.grant(grant).state == GrantState::Revoked {
@@ -209,10 +167,7 @@ fn settle_claim(draft: &mut Draft<'_>, grant: GrantId, amount: Credits) {
 impl Draft<'_> {
     /// Credits of a revoked grant that are spent already: let go, owed, or taken from other purchased grants first.
     pub fn settle_shortfall(&mut self, grant: GrantId, amount: Credits, shortfall: RevokeShortfall) {
-        let touch = Touch {
-            grant: Some(grant),
-            ..Touch::default()
-        };
+        let touch = Touch { grant: Some(grant), ..Touch::default() };
         match shortfall {
             RevokeShortfall::Waive => self.transaction.waived += amount,
             RevokeShortfall::Owe => self.owe(Account::Revoked, amount, touch),

@@ -78,29 +78,18 @@ pub fn write_off(case: &mut Case<'_>, amount: Credits) -> Result<Applied, Refusa
     }
     let owed = case.state.wallet.unpaid();
     if amount > owed {
-        return Err(Refusal::WriteOffTooLarge {
-            owed,
-            required: amount,
-        });
+        return Err(Refusal::WriteOffTooLarge { owed, required: amount });
     }
     let mut draft = case.draft(amount, String::new());
     let mut left = amount;
     while left.is_positive() {
-        let lot = *draft
-            .state
-            .wallet
-            .lots
-            .first()
-            .expect("the lots cover the amount");
+        let lot = *draft.state.wallet.lots.first().expect("the lots cover the amount");
         let part = lot.rest.min(left);
         draft.post(
             Account::Issued,
             Account::Owed,
             part,
-            Touch {
-                owed_seq: Some(lot.seq),
-                ..Touch::default()
-            },
+            Touch { owed_seq: Some(lot.seq), ..Touch::default() },
         );
         draft.note_repayment(lot.seq, None, part);
         draft.lower_lot(lot.seq, part);

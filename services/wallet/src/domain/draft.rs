@@ -94,12 +94,7 @@ impl<'a> Draft<'a> {
             text: header.text,
         };
         let balance_before = wallet.available - wallet.owed;
-        Self {
-            state,
-            changes,
-            transaction,
-            balance_before,
-        }
+        Self { state, changes, transaction, balance_before }
     }
 
     /// Its number.
@@ -122,21 +117,8 @@ impl<'a> Draft<'a> {
         }
         self.shift(from, -amount);
         self.shift(to, amount);
-        let Touch {
-            grant,
-            to_grant,
-            hold,
-            owed_seq,
-        } = touch;
-        self.transaction.postings.push(Posting {
-            from,
-            to,
-            amount,
-            grant,
-            to_grant,
-            hold,
-            owed_seq,
-        });
+        let Touch { grant, to_grant, hold, owed_seq } = touch;
+        self.transaction.postings.push(Posting { from, to, amount, grant, to_grant, hold, owed_seq });
     }
 
     fn shift(&mut self, account: Account, by: Credits) {
@@ -163,11 +145,8 @@ impl<'a> Draft<'a> {
     pub fn grant(&mut self, id: GrantId) -> &mut Grant {
         let open = self.state.wallet.grants.iter().position(|g| g.id == id);
         let index = open.unwrap_or_else(|| {
-            let closed = self
-                .state
-                .closed_grants
-                .remove(&id)
-                .expect("grants an operation touches are loaded with it");
+            let closed =
+                self.state.closed_grants.remove(&id).expect("grants an operation touches are loaded with it");
             self.changes.grants.insert(id);
             self.state.wallet.grants.push(closed);
             self.state.wallet.grants.len() - 1
@@ -224,15 +203,7 @@ impl<'a> Draft<'a> {
         if matches!(to, Account::Revoked | Account::Expired) || touch.to_grant.is_some() {
             self.changes.grants.insert(id);
         }
-        self.post(
-            from,
-            to,
-            amount,
-            Touch {
-                grant: Some(id),
-                ..touch
-            },
-        );
+        self.post(from, to, amount, Touch { grant: Some(id), ..touch });
     }
 
     /// Draws up to `amount` within reach, in the order of rule 6; tells what each grant gave, and what is missing.
@@ -248,10 +219,7 @@ impl<'a> Draft<'a> {
             let Some(index) = reach.next(&self.state.wallet, self.at()) else {
                 break;
             };
-            let (id, rest) = (
-                self.state.wallet.grants[index].id,
-                self.state.wallet.grants[index].rest,
-            );
+            let (id, rest) = (self.state.wallet.grants[index].id, self.state.wallet.grants[index].rest);
             let part = rest.min(missing);
             self.take(id, to, part, touch);
             drawn.push((id, part));
@@ -266,10 +234,7 @@ impl<'a> Draft<'a> {
             return;
         }
         let at = self.at();
-        let touch = Touch {
-            grant: Some(id),
-            ..touch
-        };
+        let touch = Touch { grant: Some(id), ..touch };
         let grant = self.grant(id);
         match grant.state {
             GrantState::Revoked => self.remove(from, Account::Revoked, amount, touch),
@@ -297,15 +262,7 @@ impl<'a> Draft<'a> {
     /// What becomes owed by this transaction: `owed(lot) → to`.
     pub fn owe(&mut self, to: Account, amount: Credits, touch: Touch) {
         let seq = self.seq();
-        self.post(
-            Account::Owed,
-            to,
-            amount,
-            Touch {
-                owed_seq: Some(seq),
-                ..touch
-            },
-        );
+        self.post(Account::Owed, to, amount, Touch { owed_seq: Some(seq), ..touch });
         self.raise_lot(amount);
     }
 
@@ -324,10 +281,7 @@ impl<'a> Draft<'a> {
     /// Takes from a lot; an empty one is gone.
     pub fn lower_lot(&mut self, seq: i64, amount: Credits) {
         let lots = &mut self.state.wallet.lots;
-        let index = lots
-            .iter()
-            .position(|l| l.seq == seq)
-            .expect("a lot with a rest is in the row");
+        let index = lots.iter().position(|l| l.seq == seq).expect("a lot with a rest is in the row");
         lots[index].rest -= amount;
         if lots[index].rest.is_zero() {
             lots.remove(index);
@@ -338,13 +292,7 @@ impl<'a> Draft<'a> {
     pub fn note_repayment(&mut self, owed_seq: i64, grant: Option<GrantId>, amount: Credits) {
         let ordinal = u32::try_from(self.transaction.postings.len()).expect("postings fit into memory");
         let seq = self.seq();
-        self.changes.repayments.push(Repayment {
-            owed_seq,
-            seq,
-            ordinal,
-            grant,
-            amount,
-        });
+        self.changes.repayments.push(Repayment { owed_seq, seq, ordinal, grant, amount });
     }
 
     /// Numbers and hashes it, closes grants that are empty, and tells thresholds that were crossed.
@@ -369,12 +317,7 @@ impl<'a> Draft<'a> {
                 (true, true) | (false, false) => continue,
             };
             let seq = transaction.seq;
-            self.changes.signals.push(Signal::ThresholdCrossed {
-                level,
-                direction,
-                balance,
-                seq,
-            });
+            self.changes.signals.push(Signal::ThresholdCrossed { level, direction, balance, seq });
         }
         self.changes.transactions.push(transaction.clone());
         transaction
@@ -392,15 +335,7 @@ impl<'a> Draft<'a> {
                 return;
             };
             let (id, amount) = (grant.id, grant.rest.min(lot.rest));
-            self.take(
-                id,
-                Account::Owed,
-                amount,
-                Touch {
-                    owed_seq: Some(lot.seq),
-                    ..Touch::default()
-                },
-            );
+            self.take(id, Account::Owed, amount, Touch { owed_seq: Some(lot.seq), ..Touch::default() });
             self.note_repayment(lot.seq, Some(id), amount);
             self.lower_lot(lot.seq, amount);
         }
@@ -417,11 +352,7 @@ impl<'a> Draft<'a> {
                 continue;
             }
             if grant.state == GrantState::Live || grant.state == GrantState::Scheduled {
-                grant.state = if grant.has_expired(at) {
-                    GrantState::Expired
-                } else {
-                    GrantState::Spent
-                };
+                grant.state = if grant.has_expired(at) { GrantState::Expired } else { GrantState::Spent };
             }
             self.changes.grants.insert(grant.id);
             self.state.closed_grants.insert(grant.id, grant);

@@ -43,16 +43,11 @@ pub fn book_due(state: &mut WalletState, context: &Context<'_>, changes: &mut Ch
 
 /// The first booking due at `now`, and when the first one after that will be.
 fn look(state: &WalletState, now: Timestamp) -> (Option<(Timestamp, Due)>, Option<Timestamp>) {
-    let grants = state
-        .wallet
-        .grants
-        .iter()
-        .filter(|g| g.rest.is_positive())
-        .filter_map(|g| match g.state {
-            GrantState::Scheduled => Some((g.effective_at, Due::Activation(g.id))),
-            GrantState::Live => g.expires_at.map(|at| (at, Due::GrantExpiry(g.id))),
-            GrantState::Frozen | GrantState::Spent | GrantState::Expired | GrantState::Revoked => None,
-        });
+    let grants = state.wallet.grants.iter().filter(|g| g.rest.is_positive()).filter_map(|g| match g.state {
+        GrantState::Scheduled => Some((g.effective_at, Due::Activation(g.id))),
+        GrantState::Live => g.expires_at.map(|at| (at, Due::GrantExpiry(g.id))),
+        GrantState::Frozen | GrantState::Spent | GrantState::Expired | GrantState::Revoked => None,
+    });
     let holds = state.holds.values().filter(|h| h.state == HoldState::Open);
     let all = grants.chain(holds.map(|h| (h.due_at(), Due::HoldExpiry(h.id))));
     let (mut next, mut ahead) = (None, None);
@@ -79,12 +74,7 @@ fn header(state: &WalletState, kind: TransactionKind, at: Timestamp, booked: Boo
 }
 
 fn rest_of(state: &WalletState, id: GrantId) -> Credits {
-    state
-        .wallet
-        .grants
-        .iter()
-        .find(|g| g.id == id)
-        .map_or(Credits::ZERO, |g| g.rest)
+    state.wallet.grants.iter().find(|g| g.id == id).map_or(Credits::ZERO, |g| g.rest)
 }
 
 fn activate(state: &mut WalletState, changes: &mut Changes, at: Timestamp, id: GrantId) {

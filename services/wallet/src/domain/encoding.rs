@@ -23,13 +23,7 @@ pub fn encode(t: &Transaction) -> Vec<u8> {
         .int(9, t.available.micros())
         .int(10, t.held.micros())
         .int(11, t.owed.micros())
-        .list(
-            12,
-            t.postings
-                .iter()
-                .enumerate()
-                .map(|(index, posting)| encode_posting(index, posting)),
-        )
+        .list(12, t.postings.iter().enumerate().map(|(index, posting)| encode_posting(index, posting)))
         .text_if_set(13, &t.event_type)
         .bytes_if_set(14, t.hold.as_ref().map(|h| &h.0[..]))
         .int_if_set(15, t.reverses)
@@ -90,9 +84,7 @@ fn encode_paid(e: &mut Encoder, number: u16, paid: Option<&Paid>) {
 fn encode_hold(h: &HoldTerms) -> Vec<u8> {
     let mut e = Encoder::nested();
     let grace = i64::try_from(h.grace.as_secs()).expect("a grace is minutes");
-    e.int(1, h.expires_at.micros())
-        .int(2, grace)
-        .int(3, h.created_at.micros());
+    e.int(1, h.expires_at.micros()).int(2, grace).int(3, h.created_at.micros());
     e.finish()
 }
 
@@ -117,19 +109,12 @@ pub fn text_hash(text: &Text) -> Hash {
 #[must_use]
 pub fn fingerprint(operation: &Operation, event_type: &str) -> Fingerprint {
     let mut e = Encoder::new();
-    e.int(1, i64::from(kind_of(operation).number()))
-        .text_if_set(2, event_type);
+    e.int(1, i64::from(kind_of(operation).number())).text_if_set(2, event_type);
     match operation {
         Operation::Grant(new) => fingerprint_grant(&mut e, new),
         Operation::Renew(renewal) => fingerprint_renewal(&mut e, renewal),
-        Operation::Revoke {
-            grant,
-            amount,
-            shortfall,
-        } => {
-            e.bytes(3, &grant.0)
-                .int_if_set(4, amount.map(|a| a.micros()))
-                .int(5, *shortfall as i64);
+        Operation::Revoke { grant, amount, shortfall } => {
+            e.bytes(3, &grant.0).int_if_set(4, amount.map(|a| a.micros())).int(5, *shortfall as i64);
         }
         Operation::Reserve { amount, ttl: _ } => {
             e.int(4, amount.micros());
@@ -138,23 +123,13 @@ pub fn fingerprint(operation: &Operation, event_type: &str) -> Fingerprint {
             let ttl = ttl.map(|t| i64::try_from(t.as_micros()).unwrap_or(i64::MAX));
             e.bytes(3, &hold.0).int(4, amount.micros()).int_if_set(5, ttl);
         }
-        Operation::Commit {
-            hold,
-            total,
-            close,
-            on_overrun: _,
-        } => {
-            e.bytes(3, &hold.0)
-                .int(4, total.micros())
-                .int(5, i64::from(*close == CommitClose::Final));
+        Operation::Commit { hold, total, close, on_overrun: _ } => {
+            e.bytes(3, &hold.0).int(4, total.micros()).int(5, i64::from(*close == CommitClose::Final));
         }
         Operation::Release { hold } => {
             e.bytes(3, &hold.0);
         }
-        Operation::Deduct {
-            amount,
-            on_insufficient: _,
-        }
+        Operation::Deduct { amount, on_insufficient: _ }
         | Operation::Adjust { amount }
         | Operation::WriteOff { amount } => {
             e.int(4, amount.micros());

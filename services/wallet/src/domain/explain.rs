@@ -64,19 +64,11 @@ fn fold(effect: &mut Effect, p: &Posting) {
         (_, Account::Owed) => effect.repaid += p.amount,
         (from, Account::Revoked) => {
             effect.revoked += p.amount;
-            effect.released += if from == Account::Held {
-                p.amount
-            } else {
-                Credits::ZERO
-            };
+            effect.released += if from == Account::Held { p.amount } else { Credits::ZERO };
         }
         (from, Account::Expired) => {
             effect.expired += p.amount;
-            effect.released += if from == Account::Held {
-                p.amount
-            } else {
-                Credits::ZERO
-            };
+            effect.released += if from == Account::Held { p.amount } else { Credits::ZERO };
         }
         _ => {}
     }
@@ -93,27 +85,17 @@ fn push(list: &mut Vec<(GrantId, Credits)>, grant: GrantId, amount: Credits) {
 #[must_use]
 pub fn sentence(t: &Transaction) -> String {
     let effect = effect(t);
-    let what = if t.event_type.is_empty() {
-        String::new()
-    } else {
-        format!(" for {}", t.event_type)
-    };
+    let what = if t.event_type.is_empty() { String::new() } else { format!(" for {}", t.event_type) };
     let owed = if effect.owed_added.is_positive() {
         format!(", {} of them owed", effect.owed_added)
     } else {
         String::new()
     };
-    let forgiven = if t.forgiven.is_positive() {
-        format!("; {} were not charged", t.forgiven)
-    } else {
-        String::new()
-    };
+    let forgiven =
+        if t.forgiven.is_positive() { format!("; {} were not charged", t.forgiven) } else { String::new() };
     match t.kind {
         TransactionKind::Grant | TransactionKind::Renew if effect.repaid.is_positive() => {
-            format!(
-                "{} credits were added, {} of them repaid what was owed",
-                t.amount, effect.repaid
-            )
+            format!("{} credits were added, {} of them repaid what was owed", t.amount, effect.repaid)
         }
         TransactionKind::Grant | TransactionKind::Renew => format!("{} credits were added", t.amount),
         TransactionKind::Activate => format!("{} credits became available", t.amount),

@@ -184,16 +184,5 @@ from_number!(GrantSource {
     Conversion,
     Overage
 });
-from_number!(OwedPolicy {
-    RepayFirst,
-    Never,
-    Only
-});
-from_number!(GrantState {
-    Scheduled,
-    Live,
-    Frozen,
-    Spent,
-    Expired,
-    Revoked
-});
+from_number!(OwedPolicy { RepayFirst, Never, Only });
+from_number!(GrantState { Scheduled, Live, Frozen, Spent, Expired, Revoked });

@@ -16,9 +16,7 @@ pub fn grant(case: &mut Case<'_>, new: &NewGrant) -> Result<Applied, Refusal> {
     case.check_room(new.amount)?;
     let now = case.context.now;
     let effective_at = new.effective_at.unwrap_or(now);
-    let expires_at = new
-        .expires_at
-        .or_else(|| new.period_end.map(|end| end + RENEWAL_GRACE));
+    let expires_at = new.expires_at.or_else(|| new.period_end.map(|end| end + RENEWAL_GRACE));
     check_expiry(expires_at, effective_at.max(now))?;
     let terms = GrantTerms {
         id: GrantId(case.fresh_id()),
@@ -42,10 +40,7 @@ pub fn grant(case: &mut Case<'_>, new: &NewGrant) -> Result<Applied, Refusal> {
 /// Refuses an expiry that has come already.
 pub fn check_expiry(expires_at: Option<Timestamp>, start: Timestamp) -> Result<(), Refusal> {
     match expires_at {
-        Some(expires_at) if expires_at <= start => Err(Refusal::ExpiryNotAhead {
-            expires_at,
-            now: start,
-        }),
+        Some(expires_at) if expires_at <= start => Err(Refusal::ExpiryNotAhead { expires_at, now: start }),
         Some(_) | None => Ok(()),
     }
 }
@@ -54,20 +49,10 @@ pub fn check_expiry(expires_at: Option<Timestamp>, start: Timestamp) -> Result<(
 pub fn issue(draft: &mut Draft<'_>, terms: GrantTerms) -> GrantId {
     let (amount, policy, general) = (terms.amount, terms.owed_policy, terms.event_types.is_empty());
     let later = terms.effective_at > draft.at();
-    let state = if later {
-        GrantState::Scheduled
-    } else {
-        GrantState::Live
-    };
-    draft
-        .state
-        .wallet
-        .due_for_grant(state, terms.effective_at, terms.expires_at);
+    let state = if later { GrantState::Scheduled } else { GrantState::Live };
+    draft.state.wallet.due_for_grant(state, terms.effective_at, terms.expires_at);
     let id = draft.open_grant(terms, state);
-    let touch = Touch {
-        grant: Some(id),
-        ..Touch::default()
-    };
+    let touch = Touch { grant: Some(id), ..Touch::default() };
     let rest = if policy == OwedPolicy::Only && general && !later {
         draft.repay_from_issued(id, amount)
     } else {
@@ -83,11 +68,7 @@ impl Draft<'_> {
         let mut left = amount;
         while let (true, Some(lot)) = (left.is_positive(), self.state.wallet.lots.first().copied()) {
             let part = left.min(lot.rest);
-            let touch = Touch {
-                grant: Some(id),
-                owed_seq: Some(lot.seq),
-                ..Touch::default()
-            };
+            let touch = Touch { grant: Some(id), owed_seq: Some(lot.seq), ..Touch::default() };
             self.post(Account::Issued, Account::Owed, part, touch);
             self.note_repayment(lot.seq, Some(id), part);
             self.lower_lot(lot.seq, part);
@@ -103,15 +84,7 @@ impl Draft<'_> {
             if part.is_zero() {
                 return;
             }
-            self.take(
-                id,
-                Account::Owed,
-                part,
-                Touch {
-                    owed_seq: Some(lot.seq),
-                    ..Touch::default()
-                },
-            );
+            self.take(id, Account::Owed, part, Touch { owed_seq: Some(lot.seq), ..Touch::default() });
             self.note_repayment(lot.seq, Some(id), part);
             self.lower_lot(lot.seq, part);
         }

@@ -49,9 +49,7 @@ pub fn reserve(case: &mut Case<'_>, amount: Credits, ttl: Option<Duration>) -> R
 fn check_life(case: &Case<'_>, life: Duration) -> Result<(), Refusal> {
     let limit = case.context.settings.hold_life_limit;
     if life > limit {
-        return Err(Refusal::HoldLifeExceeded {
-            limit_seconds: limit.as_secs(),
-        });
+        return Err(Refusal::HoldLifeExceeded { limit_seconds: limit.as_secs() });
     }
     Ok(())
 }
@@ -68,10 +66,7 @@ pub fn extend(
     case.check_not_frozen()?;
     let now = case.context.now;
     if hold.state == HoldState::Expired || now >= hold.expires_at {
-        return Err(Refusal::HoldExpired {
-            hold: id,
-            expired_at: hold.expires_at,
-        });
+        return Err(Refusal::HoldExpired { hold: id, expired_at: hold.expires_at });
     }
     let expires_at = ttl.map_or(hold.expires_at, |ttl| now + ttl);
     check_life(case, expires_at.since(hold.created_at))?;
@@ -85,10 +80,7 @@ pub fn extend(
 
 /// available(G) → held(H, G) in the order of spending, then owed → held(H, borrowed).
 fn fill(draft: &mut Draft<'_>, id: HoldId, amount: Credits, reach: Reach<'_>) {
-    let touch = Touch {
-        hold: Some(id),
-        ..Touch::default()
-    };
+    let touch = Touch { hold: Some(id), ..Touch::default() };
     let (drawn, borrowed) = draft.draw(reach, Account::Held, amount, touch);
     for (grant, part) in &drawn {
         draft.grant(*grant).held += *part;
@@ -97,26 +89,14 @@ fn fill(draft: &mut Draft<'_>, id: HoldId, amount: Credits, reach: Reach<'_>) {
     let hold = draft.state.holds.get_mut(&id).expect("the hold of this draft");
     hold.amount += amount;
     hold.borrowed += borrowed;
-    hold.draws.extend(drawn.into_iter().map(|(grant, held)| Draw {
-        grant,
-        held,
-        spent: Credits::ZERO,
-    }));
+    hold.draws.extend(drawn.into_iter().map(|(grant, held)| Draw { grant, held, spent: Credits::ZERO }));
 }
 
 fn seal_open(mut draft: Draft<'_>, id: HoldId) -> Applied {
-    let hold = draft
-        .state
-        .holds
-        .get(&id)
-        .expect("the hold of this draft")
-        .clone();
+    let hold = draft.state.holds.get(&id).expect("the hold of this draft").clone();
     draft.transaction.hold = Some(id);
-    draft.transaction.hold_terms = Some(HoldTerms {
-        expires_at: hold.expires_at,
-        grace: hold.grace,
-        created_at: hold.created_at,
-    });
+    draft.transaction.hold_terms =
+        Some(HoldTerms { expires_at: hold.expires_at, grace: hold.grace, created_at: hold.created_at });
     draft.changes.holds.insert(id);
     draft.state.wallet.due_by(hold.due_at());
     Applied::with(draft.seal(), Some(hold))
@@ -127,10 +107,7 @@ pub fn release(case: &mut Case<'_>, id: HoldId) -> Result<Applied, Refusal> {
     let hold = find(case, id)?.clone();
     case.check_origin(hold.origin)?;
     if hold.state == HoldState::Expired {
-        return Ok(Applied {
-            transaction: None,
-            hold: Some(hold),
-        });
+        return Ok(Applied { transaction: None, hold: Some(hold) });
     }
     let mut draft = case.draft(hold.held(), hold.event_type);
     draft.transaction.forgiven = hold.uncharged;
@@ -144,11 +121,7 @@ pub fn find<'c>(case: &'c Case<'_>, id: HoldId) -> Result<&'c Hold, Refusal> {
     if let Some(hold) = case.state.holds.get(&id) {
         return Ok(hold);
     }
-    let reserved = case
-        .state
-        .past
-        .get(&id.reserved_by())
-        .map(|past| &past.transaction);
+    let reserved = case.state.past.get(&id.reserved_by()).map(|past| &past.transaction);
     let ours = reserved.is_some_and(|t| t.kind == TransactionKind::Reserve && t.hold == Some(id));
     if ours || case.changes.holds.contains(&id) {
         return Err(Refusal::HoldClosed { hold: id });
@@ -165,10 +138,7 @@ pub fn return_all(draft: &mut Draft<'_>, id: HoldId) {
     for draw in &mut hold.draws {
         back.push((draw.grant, std::mem::take(&mut draw.held)));
     }
-    let touch = Touch {
-        hold: Some(id),
-        ..Touch::default()
-    };
+    let touch = Touch { hold: Some(id), ..Touch::default() };
     draft.post(Account::Held, Account::Owed, borrowed, touch);
     for claimed in [true, false] {
         for (grant, amount) in back.iter().filter(|(_, amount)| amount.is_positive()) {

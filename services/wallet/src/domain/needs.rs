@@ -53,14 +53,10 @@ pub fn more_needs(state: &WalletState, envelope: &Envelope) -> Needs {
     let mut needs = Needs::default();
     match &envelope.operation {
         Operation::Extend { hold, .. } | Operation::Release { hold } => reserve_of(state, *hold, &mut needs),
-        Operation::Commit {
-            hold, total, close, ..
-        } => {
+        Operation::Commit { hold, total, close, .. } => {
             reserve_of(state, *hold, &mut needs);
-            let lowered = state
-                .holds
-                .get(hold)
-                .filter(|h| *total < h.committed && *close == CommitClose::Final);
+            let lowered =
+                state.holds.get(hold).filter(|h| *total < h.committed && *close == CommitClose::Final);
             for part in lowered.into_iter().flat_map(|h| &h.parts) {
                 story_of(state, *part, &mut needs);
             }
@@ -91,12 +87,7 @@ fn story_of(state: &WalletState, seq: i64, needs: &mut Needs) {
         needs.past.push(seq);
         return;
     };
-    let drawn = past
-        .transaction
-        .postings
-        .iter()
-        .filter(|p| p.to == Account::Spent)
-        .filter_map(|p| p.grant);
+    let drawn = past.transaction.postings.iter().filter(|p| p.to == Account::Spent).filter_map(|p| p.grant);
     let repaid = past.repayments.iter().filter_map(|r| r.grant);
     for grant in drawn.chain(repaid) {
         let open = state.wallet.grants.iter().any(|g| g.id == grant);

@@ -23,15 +23,7 @@ pub enum Reach<'a> {
 #[must_use]
 pub fn spending_order(a: &Grant, b: &Grant) -> Ordering {
     let key = |g: &Grant| {
-        (
-            g.priority,
-            g.is_general(),
-            g.expires_at.is_none(),
-            g.expires_at,
-            g.cost_basis,
-            g.effective_at,
-            g.id,
-        )
+        (g.priority, g.is_general(), g.expires_at.is_none(), g.expires_at, g.cost_basis, g.effective_at, g.id)
     };
     key(a).cmp(&key(b))
 }
@@ -55,24 +47,14 @@ impl Reach<'_> {
     /// What can be spent.
     #[must_use]
     pub fn total(self, wallet: &Wallet, now: Timestamp) -> Credits {
-        wallet
-            .grants
-            .iter()
-            .filter(|g| self.draws_on(g, now))
-            .map(|g| g.rest)
-            .sum()
+        wallet.grants.iter().filter(|g| self.draws_on(g, now)).map(|g| g.rest).sum()
     }
 
     /// The grant to spend from next: its place in the wallet's row.
     #[must_use]
     pub fn next(self, wallet: &Wallet, now: Timestamp) -> Option<usize> {
-        let live = wallet
-            .grants
-            .iter()
-            .enumerate()
-            .filter(|(_, g)| self.draws_on(g, now));
-        live.min_by(|(_, a), (_, b)| spending_order(a, b))
-            .map(|(index, _)| index)
+        let live = wallet.grants.iter().enumerate().filter(|(_, g)| self.draws_on(g, now));
+        live.min_by(|(_, a), (_, b)| spending_order(a, b)).map(|(index, _)| index)
     }
 }
 
@@ -80,19 +62,13 @@ impl Reach<'_> {
 /// grants count.
 #[must_use]
 pub fn spendable(wallet: &Wallet, event_type: &str) -> Credits {
-    let live = wallet
-        .grants
-        .iter()
-        .filter(|g| g.state == GrantState::Live && g.applies_to(event_type));
+    let live = wallet.grants.iter().filter(|g| g.state == GrantState::Live && g.applies_to(event_type));
     live.map(|g| g.rest).sum()
 }
 
 /// When the next live grant with a rest expires.
 #[must_use]
 pub fn next_expiry(wallet: &Wallet) -> Option<Timestamp> {
-    let live = wallet
-        .grants
-        .iter()
-        .filter(|g| g.state == GrantState::Live && g.rest.is_positive());
+    let live = wallet.grants.iter().filter(|g| g.state == GrantState::Live && g.rest.is_positive());
     live.filter_map(|g| g.expires_at).min()
 }

@@ -203,9 +203,6 @@ impl Refusal {
     /// For want of credits: worth a signal in the feed.
     #[must_use]
     pub fn is_for_want_of_credits(&self) -> bool {
-        matches!(
-            self,
-            Refusal::InsufficientCredits { .. } | Refusal::WalletInDebt { .. }
-        )
+        matches!(self, Refusal::InsufficientCredits { .. } | Refusal::WalletInDebt { .. })
     }
 }

@@ -17,9 +17,7 @@ use super::transaction::GrantTerms;
 pub fn renew(case: &mut Case<'_>, renewal: &Renewal) -> Result<Applied, Refusal> {
     case.check_room(renewal.amount)?;
     let id = renewal.grant;
-    let old = find(case, id)
-        .ok_or(Refusal::GrantNotFound { grant: id })?
-        .clone();
+    let old = find(case, id).ok_or(Refusal::GrantNotFound { grant: id })?.clone();
     if old.renewed {
         return Err(Refusal::AlreadyRenewed { grant: id });
     }
@@ -67,14 +65,7 @@ fn rolling(case: &Case<'_>, old: &Grant, renewal: &Renewal) -> Vec<(Grant, Credi
     let sibling = |g: &&Grant| g.rollover && g.opened_by == old.opened_by && g.id != old.id;
     let mut rolling: Vec<(Grant, Credits)> = Vec::new();
     for grant in grants().filter(sibling) {
-        rolling.push((
-            grant.clone(),
-            if renewal.roll_again {
-                grant.rest
-            } else {
-                Credits::ZERO
-            },
-        ));
+        rolling.push((grant.clone(), if renewal.roll_again { grant.rest } else { Credits::ZERO }));
     }
     rolling.extend(grants().filter(|g| g.id == old.id).map(|g| (g.clone(), g.rest)));
     rolling
@@ -86,10 +77,8 @@ fn roll(draft: &mut Draft<'_>, rolling: &[(Grant, Credits)], cap: Credits, id: G
     let may: Credits = rolling.iter().map(|(_, rest)| *rest).sum();
     let rolled = may.min(cap);
     if rolled.is_positive() {
-        let (oldest, _) = rolling
-            .iter()
-            .find(|(_, rest)| rest.is_positive())
-            .expect("a sum above zero has a part");
+        let (oldest, _) =
+            rolling.iter().find(|(_, rest)| rest.is_positive()).expect("a sum above zero has a part");
         let allowance = rolling.last().map_or(oldest, |(grant, _)| grant);
         let terms = GrantTerms {
             id,
@@ -105,25 +94,14 @@ fn roll(draft: &mut Draft<'_>, rolling: &[(Grant, Credits)], cap: Credits, id: G
             rollover: true,
             paid: None,
         };
-        draft
-            .state
-            .wallet
-            .due_for_grant(GrantState::Live, new.effective_at, new.expires_at);
+        draft.state.wallet.due_for_grant(GrantState::Live, new.effective_at, new.expires_at);
         draft.open_grant(terms, GrantState::Live);
     }
     let mut room = rolled;
     for (grant, rest) in rolling {
         let part = (*rest).min(room);
         room -= part;
-        draft.take(
-            grant.id,
-            Account::Available,
-            part,
-            Touch {
-                to_grant: Some(id),
-                ..Touch::default()
-            },
-        );
+        draft.take(grant.id, Account::Available, part, Touch { to_grant: Some(id), ..Touch::default() });
         if part.is_positive() {
             draft.grant(id).rest += part;
         }

@@ -28,12 +28,7 @@ pub fn reverse(case: &mut Case<'_>, seq: i64, amount: Option<Credits>) -> Result
     let required = amount.unwrap_or(left);
     let nothing_left = amount.is_none() && left.is_zero() && spent.is_positive();
     if required > left || nothing_left {
-        return Err(Refusal::ReversalTooLarge {
-            seq,
-            amount: spent,
-            reversed,
-            required,
-        });
+        return Err(Refusal::ReversalTooLarge { seq, amount: spent, reversed, required });
     }
     let (expired_reversal, ids) = (case.context.settings.expired_reversal, case.context.ids);
     let mut draft = case.draft(required, past.transaction.event_type.clone());
@@ -46,12 +41,7 @@ pub fn reverse(case: &mut Case<'_>, seq: i64, amount: Option<Credits>) -> Result
 /// What a transaction spent by itself.
 #[must_use]
 pub fn spent_by(transaction: &Transaction) -> Credits {
-    transaction
-        .postings
-        .iter()
-        .filter(|p| p.to == Account::Spent)
-        .map(|p| p.amount)
-        .sum()
+    transaction.postings.iter().filter(|p| p.to == Account::Spent).map(|p| p.amount).sum()
 }
 
 /// What was undone of it so far.
@@ -64,23 +54,17 @@ pub fn undone(past: &Past) -> Credits {
 fn returns(past: &Past) -> impl Iterator<Item = (Account, Credits)> + '_ {
     let seq = past.transaction.seq;
     let legs = past.reversals.iter().flat_map(|t| &t.postings);
-    legs.filter(move |p| p.from == Account::Spent && p.owed_seq == Some(seq))
-        .map(|p| (p.to, p.amount))
+    legs.filter(move |p| p.from == Account::Spent && p.owed_seq == Some(seq)).map(|p| (p.to, p.amount))
 }
 
 /// A past transaction, with what this batch added to its story.
 pub fn past(case: &Case<'_>, seq: i64) -> Option<Past> {
     let fresh = || {
         let transaction = case.changes.transactions.iter().find(|t| t.seq == seq)?.clone();
-        Some(Past {
-            transaction,
-            reversals: Vec::new(),
-            repayments: Vec::new(),
-        })
+        Some(Past { transaction, reversals: Vec::new(), repayments: Vec::new() })
     };
     let mut past = case.state.past.get(&seq).cloned().or_else(fresh)?;
-    past.repayments
-        .extend(case.changes.repayments.iter().filter(|r| r.owed_seq == seq));
+    past.repayments.extend(case.changes.repayments.iter().filter(|r| r.owed_seq == seq));
     let numbers = case.changes.reversals.get(&seq).into_iter().flatten();
     let reversals = numbers.filter_map(|n| case.changes.transactions.iter().find(|t| t.seq == *n));
     past.reversals.extend(reversals.cloned());
@@ -107,42 +91,22 @@ pub fn undo(
     }
     let own = draft.seq();
     draft.changes.reversals.entry(seq).or_default().push(own);
-    let unpaid = draft
-        .state
-        .wallet
-        .lots
-        .iter()
-        .find(|l| l.seq == seq)
-        .map_or(Credits::ZERO, |l| l.rest.min(todo));
+    let unpaid =
+        draft.state.wallet.lots.iter().find(|l| l.seq == seq).map_or(Credits::ZERO, |l| l.rest.min(todo));
     if unpaid.is_positive() {
-        draft.post(
-            Account::Spent,
-            Account::Owed,
-            unpaid,
-            Touch {
-                owed_seq: Some(seq),
-                ..Touch::default()
-            },
-        );
+        draft.post(Account::Spent, Account::Owed, unpaid, Touch { owed_seq: Some(seq), ..Touch::default() });
         draft.lower_lot(seq, unpaid);
     }
     let plan = plan(past, todo - unpaid);
     let regrants = open_regrants(draft, &plan, expired, ids);
     for (source, part) in plan {
-        let touch = Touch {
-            owed_seq: Some(seq),
-            grant: source,
-            ..Touch::default()
-        };
+        let touch = Touch { owed_seq: Some(seq), grant: source, ..Touch::default() };
         match source {
             None => draft.post(Account::Spent, Account::Revoked, part, touch),
             Some(id) => match regrants.get(&id) {
                 Some(new) => {
                     draft.grant(*new).rest += part;
-                    let touch = Touch {
-                        to_grant: Some(*new),
-                        ..touch
-                    };
+                    let touch = Touch { to_grant: Some(*new), ..touch };
                     draft.post(Account::Spent, Account::Available, part, touch);
                 }
                 None => draft.give_back(Account::Spent, id, part, touch),
@@ -157,17 +121,9 @@ pub fn undo(
 /// can join.
 fn plan(past: &Past, amount: Credits) -> Vec<(Option<GrantId>, Credits)> {
     let repaid = past.repayments.iter().rev().map(|r| (r.grant, r.amount));
-    let spent = past
-        .transaction
-        .postings
-        .iter()
-        .rev()
-        .filter(|p| p.to == Account::Spent);
+    let spent = past.transaction.postings.iter().rev().filter(|p| p.to == Account::Spent);
     let drawn = spent.filter(|p| p.grant.is_some()).map(|p| (p.grant, p.amount));
-    let mut before: Credits = returns(past)
-        .filter(|(to, _)| *to != Account::Owed)
-        .map(|(_, a)| a)
-        .sum();
+    let mut before: Credits = returns(past).filter(|(to, _)| *to != Account::Owed).map(|(_, a)| a).sum();
     let (mut left, mut plan) = (amount, Vec::new());
     for (source, whole) in repaid.chain(drawn) {
         let skipped = whole.min(before);
@@ -218,10 +174,7 @@ fn open_regrants(
             paid: None,
         };
         let terms = if is_settled(grant) { stand_in(terms) } else { terms };
-        draft
-            .state
-            .wallet
-            .due_for_grant(GrantState::Live, at, terms.expires_at);
+        draft.state.wallet.due_for_grant(GrantState::Live, at, terms.expires_at);
         opened.insert(old, draft.open_grant(terms, GrantState::Live));
     }
     opened

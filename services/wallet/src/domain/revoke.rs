@@ -18,9 +18,8 @@ pub fn revoke(
     shortfall: RevokeShortfall,
 ) -> Result<Applied, Refusal> {
     let open = case.state.wallet.grants.iter().find(|g| g.id == id);
-    let grant = open
-        .or_else(|| case.state.closed_grants.get(&id))
-        .ok_or(Refusal::GrantNotFound { grant: id })?;
+    let grant =
+        open.or_else(|| case.state.closed_grants.get(&id)).ok_or(Refusal::GrantNotFound { grant: id })?;
     // An expired grant has no rest to take, but what was spent of it may still be claimed.
     let closed =
         grant.state == GrantState::Revoked || (grant.state == GrantState::Expired && amount.is_some());
@@ -31,11 +30,7 @@ pub fn revoke(
     let spent = grant.amount - grant.removed - rest - held;
     if let Some(required) = amount {
         if required > rest {
-            return Err(Refusal::GrantRestTooSmall {
-                grant: id,
-                rest,
-                required,
-            });
+            return Err(Refusal::GrantRestTooSmall { grant: id, rest, required });
         }
         let mut draft = case.draft(required, String::new());
         draft.transaction.grant = Some(id);

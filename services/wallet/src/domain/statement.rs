@@ -17,10 +17,7 @@ pub fn change(t: &Transaction) -> Credits {
         | Account::Expired
         | Account::Revoked => Credits::ZERO,
     };
-    t.postings
-        .iter()
-        .map(|p| side(p.to, p.amount) - side(p.from, p.amount))
-        .sum()
+    t.postings.iter().map(|p| side(p.to, p.amount) - side(p.from, p.amount)).sum()
 }
 
 /// available − owed after it.

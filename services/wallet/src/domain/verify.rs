@@ -84,11 +84,7 @@ impl Verifier {
     }
 
     pub(super) fn find(&mut self, check: &'static str, detail: String) {
-        self.findings.push(Finding {
-            seq: self.seq,
-            check,
-            detail,
-        });
+        self.findings.push(Finding { seq: self.seq, check, detail });
     }
 
     /// The next transaction.
@@ -124,11 +120,7 @@ impl Verifier {
     /// What a transaction fixes of grants and holds, before its postings.
     fn open(&mut self, t: &Transaction) {
         for terms in &t.grants {
-            let story = GrantStory {
-                terms: Some(terms.clone()),
-                opened_by: t.seq,
-                ..GrantStory::default()
-            };
+            let story = GrantStory { terms: Some(terms.clone()), opened_by: t.seq, ..GrantStory::default() };
             if self.grants.insert(terms.id, story).is_some() {
                 self.find("grant", format!("{:?} is opened twice", terms.id));
             }
@@ -222,10 +214,7 @@ impl Verifier {
             let rest = self.spent.entry(lot).or_default();
             *rest -= p.amount;
             if rest.is_negative() {
-                self.find(
-                    "reversal",
-                    format!("more of transaction {lot} is reversed than it spent"),
-                );
+                self.find("reversal", format!("more of transaction {lot} is reversed than it spent"));
             }
         }
     }
@@ -255,10 +244,7 @@ impl Verifier {
         }
         below |= target.rest.is_negative() || target.held.is_negative();
         if below {
-            self.find(
-                "grant",
-                "a grant's rest or its part in holds is below zero".to_owned(),
-            );
+            self.find("grant", "a grant's rest or its part in holds is below zero".to_owned());
         }
     }
 
@@ -289,11 +275,7 @@ impl Verifier {
     }
 
     fn shift(&mut self, account: Account, by: Credits) {
-        let signed = if matches!(account, Account::Issued | Account::Owed) {
-            -by
-        } else {
-            by
-        };
+        let signed = if matches!(account, Account::Issued | Account::Owed) { -by } else { by };
         self.sums[usize::from(account.number())] += signed;
     }
 
@@ -302,11 +284,7 @@ impl Verifier {
     }
 
     fn check_balances(&mut self, t: &Transaction) {
-        let stored = [
-            (Account::Available, t.available),
-            (Account::Held, t.held),
-            (Account::Owed, t.owed),
-        ];
+        let stored = [(Account::Available, t.available), (Account::Held, t.held), (Account::Owed, t.owed)];
         for (account, stored) in stored {
             let sum = self.sum(account);
             if sum != stored {
@@ -320,12 +298,7 @@ impl Verifier {
             - self.sum(Account::Spent)
             - self.sum(Account::Expired)
             - self.sum(Account::Revoked);
-        let assets = [
-            Account::Available,
-            Account::Scheduled,
-            Account::Frozen,
-            Account::Held,
-        ];
+        let assets = [Account::Available, Account::Scheduled, Account::Frozen, Account::Held];
         let right = assets.into_iter().map(|a| self.sum(a)).sum::<Credits>() - self.sum(Account::Owed);
         if left != right {
             self.find("equation", format!("{left} is not {right}"));

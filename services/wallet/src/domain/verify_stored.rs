@@ -25,15 +25,8 @@ impl Verifier {
         let stored: BTreeSet<_> = reversals.iter().copied().collect();
         for (of, by) in undone.symmetric_difference(&stored) {
             self.seq = *by;
-            let where_from = if stored.contains(&(*of, *by)) {
-                "stored"
-            } else {
-                "posted"
-            };
-            self.find(
-                "reversal",
-                format!("only {where_from}: it undoes transaction {of}"),
-            );
+            let where_from = if stored.contains(&(*of, *by)) { "stored" } else { "posted" };
+            self.find("reversal", format!("only {where_from}: it undoes transaction {of}"));
         }
         self.seq = seq;
     }
@@ -44,10 +37,7 @@ impl Verifier {
     pub fn finish(mut self, wallet: &Wallet, closed_grants: &[Grant], holds: &[Hold]) -> Vec<Finding> {
         if self.seq != wallet.head {
             self.seq = wallet.head;
-            self.find(
-                "sequence",
-                format!("the wallet's last transaction is {}", wallet.head),
-            );
+            self.find("sequence", format!("the wallet's last transaction is {}", wallet.head));
         }
         self.seq = 0;
         self.finish_row(wallet);
@@ -59,17 +49,11 @@ impl Verifier {
 
     fn finish_row(&mut self, wallet: &Wallet) {
         if self.hash != wallet.hash {
-            let detail = format!(
-                "its hash is {}, its last transaction's {}",
-                wallet.hash, self.hash
-            );
+            let detail = format!("its hash is {}, its last transaction's {}", wallet.hash, self.hash);
             self.find("wallet", detail);
         }
         if self.at != wallet.last_at {
-            let detail = format!(
-                "its last time is {}, its last transaction's {}",
-                wallet.last_at, self.at
-            );
+            let detail = format!("its last time is {}, its last transaction's {}", wallet.last_at, self.at);
             self.find("wallet", detail);
         }
         let stored = [
@@ -210,20 +194,14 @@ fn hold_differs(hold: &Hold, story: &HoldStory) -> Option<String> {
     held.retain(|_, part| !part.is_zero());
     let told = story.held.iter().filter(|(_, part)| !part.is_zero());
     if !told.eq(held.iter()) {
-        return Some(format!(
-            "it is stored with {held:?}, its postings say {:?}",
-            story.held
-        ));
+        return Some(format!("it is stored with {held:?}, its postings say {:?}", story.held));
     }
     let terms = story.terms.map(|t| (t.expires_at, t.grace, t.created_at));
     if terms != Some((hold.expires_at, hold.grace, hold.created_at)) {
         return Some("its times are not those it was given".to_owned());
     }
     if hold.state != story.state || hold.parts != story.parts {
-        return Some(format!(
-            "it is stored as {:?} with the parts {:?}",
-            hold.state, hold.parts
-        ));
+        return Some(format!("it is stored as {:?} with the parts {:?}", hold.state, hold.parts));
     }
     None
 }

@@ -158,14 +158,7 @@ impl Wallet {
         let left = self.granted - self.spent - self.expired - self.revoked;
         let right = self.available + self.scheduled + self.frozen + self.held - self.owed;
         assert_eq!(left, right, "rule 1 does not hold in wallet {}", self.id);
-        let balances = [
-            self.available,
-            self.scheduled,
-            self.frozen,
-            self.held,
-            self.owed,
-            self.granted,
-        ];
+        let balances = [self.available, self.scheduled, self.frozen, self.held, self.owed, self.granted];
         let totals = [self.spent, self.expired, self.revoked];
         let below = balances.into_iter().chain(totals).any(Credits::is_negative);
         assert!(!below, "a balance of wallet {} is below zero", self.id);
@@ -208,11 +201,6 @@ impl WalletState {
     /// A wallet with nothing loaded beside its row.
     #[must_use]
     pub fn of(wallet: Wallet) -> Self {
-        Self {
-            wallet,
-            holds: BTreeMap::new(),
-            closed_grants: BTreeMap::new(),
-            past: BTreeMap::new(),
-        }
+        Self { wallet, holds: BTreeMap::new(), closed_grants: BTreeMap::new(), past: BTreeMap::new() }
     }
 }

@@ -22,11 +22,7 @@ pub struct WalletRef {
 impl WalletRef {
     /// Names the wallet of this tenant's customer in this unit.
     pub fn new(tenant: impl Into<Arc<str>>, customer: impl Into<String>, unit: impl Into<String>) -> Self {
-        Self {
-            tenant: tenant.into(),
-            customer: customer.into(),
-            unit: unit.into(),
-        }
+        Self { tenant: tenant.into(), customer: customer.into(), unit: unit.into() }
     }
 
     /// Its id.

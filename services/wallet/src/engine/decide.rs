@@ -76,12 +76,7 @@ impl<'a> Batch<'a> {
                 Slot::new(wallet, item, settings, now)
             })
             .collect();
-        Self {
-            slots,
-            known: HashMap::with_capacity(items.len()),
-            now,
-            ids,
-        }
+        Self { slots, known: HashMap::with_capacity(items.len()), now, ids }
     }
 
     /// The wallet has a row.
@@ -99,16 +94,9 @@ impl<'a> Batch<'a> {
         // Another pod's clock may be ahead of ours, and time does not run backwards in a wallet.
         let is_due = |slot: &Slot| {
             let wallet = &slot.state.wallet;
-            wallet
-                .next_due
-                .is_some_and(|due| due <= self.now.max(wallet.last_at))
+            wallet.next_due.is_some_and(|due| due <= self.now.max(wallet.last_at))
         };
-        self.slots
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| is_due(slot))
-            .map(|(place, _)| place)
-            .collect()
+        self.slots.iter().enumerate().filter(|(_, slot)| is_due(slot)).map(|(place, _)| place).collect()
     }
 
     /// Takes in what was read. Answers the holds that replayed operations will have to tell of.
@@ -129,40 +117,24 @@ impl<'a> Batch<'a> {
         let mut holds = Vec::new();
         for (place, transaction) in loaded.transactions {
             holds.extend(transaction.hold.map(|hold| (place, hold)));
-            self.known
-                .insert((place, transaction.key), Known::Stored(Box::new(transaction)));
+            self.known.insert((place, transaction.key), Known::Stored(Box::new(transaction)));
         }
         holds
     }
 
     /// Decides every command.
     pub fn decide(&mut self, items: &[Item], places: &[usize]) -> Vec<Result<Answer, Fault>> {
-        items
-            .iter()
-            .zip(places)
-            .map(|(item, place)| self.one(item, *place))
-            .collect()
+        items.iter().zip(places).map(|(item, place)| self.one(item, *place)).collect()
     }
 
     fn one(&mut self, item: &Item, place: usize) -> Result<Answer, Fault> {
         match &item.command {
             Command::Apply(envelope) => self.apply(envelope, place),
-            Command::Create {
-                overdraft_limit,
-                purpose,
-            } => {
+            Command::Create { overdraft_limit, purpose } => {
                 let created = self.slots[place].create(&item.wallet, *overdraft_limit, *purpose)?;
-                Ok(Answer {
-                    created,
-                    ..self.seen(place)
-                })
+                Ok(Answer { created, ..self.seen(place) })
             }
-            Command::Update {
-                version,
-                overdraft_limit,
-                freeze,
-                thresholds,
-            } => {
+            Command::Update { version, overdraft_limit, freeze, thresholds } => {
                 let now = self.now;
                 let slot = self.slots[place].existing()?;
                 slot.check_version(*version)?;
@@ -201,13 +173,7 @@ impl<'a> Batch<'a> {
             }
         }
         let wallet = slot.state.wallet.clone();
-        Ok(Answer {
-            hash: wallet.hash,
-            wallet,
-            applied,
-            replayed: false,
-            created,
-        })
+        Ok(Answer { hash: wallet.hash, wallet, applied, replayed: false, created })
     }
 
     /// The same key again: what was done then, as things are now. Books nothing.
@@ -218,17 +184,12 @@ impl<'a> Batch<'a> {
             Known::Here(at) => &slot.changes.transactions[*at],
         };
         if transaction.fingerprint != envelope.fingerprint {
-            return Err(Fault::Refused(Refusal::IdempotencyKeyReused {
-                seq: transaction.seq,
-            }));
+            return Err(Fault::Refused(Refusal::IdempotencyKeyReused { seq: transaction.seq }));
         }
         let mut state = slot.folded(self.now, self.ids);
         let hold = transaction.hold.and_then(|id| slot.hold_now(&mut state, id));
         Ok(Answer {
-            applied: Applied {
-                transaction: Some(transaction.clone()),
-                hold,
-            },
+            applied: Applied { transaction: Some(transaction.clone()), hold },
             replayed: true,
             hash: transaction.hash,
             wallet: state.wallet,
@@ -246,10 +207,7 @@ impl<'a> Batch<'a> {
     fn seen(&self, place: usize) -> Answer {
         let wallet = self.slots[place].folded(self.now, self.ids).wallet;
         Answer {
-            applied: Applied {
-                transaction: None,
-                hold: None,
-            },
+            applied: Applied { transaction: None, hold: None },
             replayed: false,
             hash: wallet.hash,
             wallet,
@@ -261,10 +219,7 @@ impl<'a> Batch<'a> {
     pub fn pending(&self) -> Vec<Pending> {
         let mut out: Vec<Pending> = Vec::new();
         // Slots are in order of their shards.
-        for shard in self
-            .slots
-            .chunk_by(|a, b| a.state.wallet.shard == b.state.wallet.shard)
-        {
+        for shard in self.slots.chunk_by(|a, b| a.state.wallet.shard == b.state.wallet.shard) {
             let news: Vec<FeedEntry> = shard.iter().filter_map(Slot::entry).collect();
             if !news.is_empty() {
                 out.push(Pending {
@@ -312,11 +267,7 @@ impl Slot {
     }
 
     fn existing(&mut self) -> Result<&mut Self, Fault> {
-        if self.row == Row::None {
-            Err(Fault::Refused(Refusal::WalletNotFound))
-        } else {
-            Ok(self)
-        }
+        if self.row == Row::None { Err(Fault::Refused(Refusal::WalletNotFound)) } else { Ok(self) }
     }
 
     fn check_version(&self, version: i64) -> Result<(), Fault> {
@@ -330,9 +281,7 @@ impl Slot {
 
     fn create(&mut self, names: &WalletRef, limit: Credits, purpose: Purpose) -> Result<bool, Fault> {
         if !self.settings.has_unit(&names.unit) {
-            return Err(Fault::Refused(Refusal::UnitUnknown {
-                unit: names.unit.clone(),
-            }));
+            return Err(Fault::Refused(Refusal::UnitUnknown { unit: names.unit.clone() }));
         }
         let created = self.row == Row::None;
         if created {
@@ -380,11 +329,8 @@ impl Slot {
     fn hold_now(&self, state: &mut WalletState, id: HoldId) -> Option<Hold> {
         let seq = id.reserved_by();
         if let Some(reserve) = self.changes.transactions.iter().find(|one| one.seq == seq) {
-            let fresh = || Past {
-                transaction: reserve.clone(),
-                reversals: Vec::new(),
-                repayments: Vec::new(),
-            };
+            let fresh =
+                || Past { transaction: reserve.clone(), reversals: Vec::new(), repayments: Vec::new() };
             state.past.entry(seq).or_insert_with(fresh);
         }
         domain::hold_now(state, id)
@@ -394,45 +340,25 @@ impl Slot {
     fn note_refusal(&mut self, refusal: &Refusal, envelope: &Envelope) {
         let event_type = envelope.details.event_type.clone();
         let signal = match refusal {
-            Refusal::InsufficientCredits {
-                required, spendable, ..
+            Refusal::InsufficientCredits { required, spendable, .. }
+            | Refusal::WalletInDebt { required, spendable, .. } => {
+                Signal::CreditsRefused { required: *required, spendable: *spendable, event_type }
             }
-            | Refusal::WalletInDebt {
-                required, spendable, ..
-            } => Signal::CreditsRefused {
-                required: *required,
-                spendable: *spendable,
-                event_type,
-            },
             _ => return,
         };
         self.changes.signals.push(signal);
     }
 
     fn entry(&self) -> Option<FeedEntry> {
-        let (first, last) = match (
-            self.changes.transactions.first(),
-            self.changes.transactions.last(),
-        ) {
+        let (first, last) = match (self.changes.transactions.first(), self.changes.transactions.last()) {
             (Some(first), Some(last)) => (first.seq, last.seq),
             _ if self.changes.signals.is_empty() => return None,
             _ => (0, 0),
         };
         let wallet = &self.state.wallet;
-        let names = (self.row == Row::None).then(|| {
-            (
-                wallet.tenant.clone(),
-                wallet.customer.clone(),
-                wallet.unit.clone(),
-            )
-        });
-        Some(FeedEntry {
-            wallet: wallet.id,
-            first,
-            last,
-            signals: self.changes.signals.clone(),
-            names,
-        })
+        let names = (self.row == Row::None)
+            .then(|| (wallet.tenant.clone(), wallet.customer.clone(), wallet.unit.clone()));
+        Some(FeedEntry { wallet: wallet.id, first, last, signals: self.changes.signals.clone(), names })
     }
 
     fn write(&self) -> Option<WalletWrite<'_>> {

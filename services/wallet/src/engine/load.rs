@@ -62,16 +62,8 @@ pub(super) async fn all<S: LaneStore>(
     places: &[usize],
 ) -> Result<(), StoreFailure> {
     let mut asked = Asked::default();
-    let mut request = LoadRequest {
-        open_holds: batch.with_something_due(),
-        ..LoadRequest::default()
-    };
-    let operations = || {
-        items
-            .iter()
-            .zip(places)
-            .filter_map(|(item, place)| Some((envelope(item)?, *place)))
-    };
+    let mut request = LoadRequest { open_holds: batch.with_something_due(), ..LoadRequest::default() };
+    let operations = || items.iter().zip(places).filter_map(|(item, place)| Some((envelope(item)?, *place)));
     for (envelope, place) in operations() {
         if batch.has_row(place) {
             request.keys.push((place, envelope.key));
@@ -90,34 +82,16 @@ pub(super) async fn all<S: LaneStore>(
             // Its row, or, where that is gone, its Reserve.
             let gone =
                 asked.holds.contains(&(*place, *hold)) && !batch.state(*place).holds.contains_key(hold);
-            let past = if gone {
-                vec![hold.reserved_by()]
-            } else {
-                Vec::new()
-            };
-            asked.add(
-                &mut request,
-                *place,
-                Needs {
-                    holds: vec![*hold],
-                    past,
-                    ..Needs::default()
-                },
-            );
+            let past = if gone { vec![hold.reserved_by()] } else { Vec::new() };
+            asked.add(&mut request, *place, Needs { holds: vec![*hold], past, ..Needs::default() });
         }
         for (envelope, place) in operations() {
             if batch.has_row(place) {
-                asked.add(
-                    &mut request,
-                    place,
-                    domain::more_needs(batch.state(place), envelope),
-                );
+                asked.add(&mut request, place, domain::more_needs(batch.state(place), envelope));
             }
         }
     }
-    Err(StoreFailure::Permanent(
-        "what a batch needs calls for more without end".to_owned(),
-    ))
+    Err(StoreFailure::Permanent("what a batch needs calls for more without end".to_owned()))
 }
 
 fn envelope(item: &Item) -> Option<&Envelope> {

@@ -61,9 +61,7 @@ pub struct Desk {
 
 impl Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Desk")
-            .field("shards", &self.shards)
-            .finish_non_exhaustive()
+        f.debug_struct("Desk").field("shards", &self.shards).finish_non_exhaustive()
     }
 }
 
@@ -72,13 +70,7 @@ impl Desk {
     #[must_use]
     pub fn start(parts: &Parts) -> Self {
         let lanes = parts.store.usual_lanes();
-        Self::start_with(
-            parts,
-            LaneConfig {
-                lanes,
-                ..LaneConfig::default()
-            },
-        )
+        Self::start_with(parts, LaneConfig { lanes, ..LaneConfig::default() })
     }
 
     /// Starts the lanes with bounds of one's own.
@@ -87,12 +79,7 @@ impl Desk {
         let settings = SettingsCache::new(parts.store.clone(), Arc::clone(&parts.clock));
         let watchers = Watchers::default();
         let worker = |_| LaneWorker::new(parts, parts.store.lane(), settings.clone(), watchers.clone());
-        Self {
-            lanes: Lanes::start(config, worker),
-            shards: parts.shards,
-            settings,
-            watchers,
-        }
+        Self { lanes: Lanes::start(config, worker), shards: parts.shards, settings, watchers }
     }
 
     /// Carries out one command. Dropping the future before work on it began withdraws it.
@@ -117,9 +104,7 @@ impl Desk {
             let item = Item::new(wallet, command, self.shards);
             (item.key.shard.0, item)
         };
-        let pending = self
-            .lanes
-            .submit_many(commands.into_iter().map(item).collect(), deadline);
+        let pending = self.lanes.submit_many(commands.into_iter().map(item).collect(), deadline);
         async move { pending.await.into_iter().map(flat).collect() }
     }
 
@@ -134,9 +119,7 @@ impl Desk {
     ) {
         let item = Item::new(wallet, command, self.shards);
         let shard = item.key.shard.0;
-        self.lanes
-            .submit_when_room(shard, item, deadline, |answer| reply(flat(answer)))
-            .await;
+        self.lanes.submit_when_room(shard, item, deadline, |answer| reply(flat(answer))).await;
     }
 
     /// Tenants' settings: read here, and changed here, so that this desk knows at once.

@@ -111,10 +111,7 @@ impl Reader {
     }
 
     fn key(&self, wallet: &WalletRef) -> WalletKey {
-        WalletKey {
-            shard: wallet.shard(self.shards),
-            id: wallet.id(),
-        }
+        WalletKey { shard: wallet.shard(self.shards), id: wallet.id() }
     }
 
     /// The wallet now, with what is due folded in.
@@ -124,10 +121,7 @@ impl Reader {
     pub async fn wallet(&self, wallet: &WalletRef) -> Result<WalletNow, ReadFault> {
         let state = self.state(wallet).await?;
         let now = self.clock.now().max(state.wallet.last_at);
-        Ok(WalletNow {
-            wallet: state.wallet,
-            now,
-        })
+        Ok(WalletNow { wallet: state.wallet, now })
     }
 
     /// The wallet as of a past time: what its last transaction by then told, with what was due by then (it is booked
@@ -138,24 +132,14 @@ impl Reader {
     pub async fn wallet_as_of(&self, wallet: &WalletRef, at: Timestamp) -> Result<WalletNow, ReadFault> {
         let key = self.key(wallet);
         let settings = self.settings.of(&wallet.tenant).await?;
-        let (stored, holds) = self
-            .store
-            .wallet_and_holds(key, at)
-            .await?
-            .ok_or(ReadFault::WalletNotFound)?;
+        let (stored, holds) = self.store.wallet_and_holds(key, at).await?.ok_or(ReadFault::WalletNotFound)?;
         let mut state = with_holds(stored, holds);
         if state.wallet.last_at <= at {
             self.fold(&mut state, settings, at);
-            return Ok(WalletNow {
-                wallet: state.wallet,
-                now: at,
-            });
+            return Ok(WalletNow { wallet: state.wallet, now: at });
         }
         let just_after = Timestamp::from_micros(at.micros().saturating_add(1));
-        let span = Span {
-            until: Some(just_after),
-            ..Span::default()
-        };
+        let span = Span { until: Some(just_after), ..Span::default() };
         let last = self.store.newest(key, span, 1).await?.pop();
         let mut wallet = state.wallet;
         wallet.head = last.as_ref().map_or(0, |one| one.seq);
@@ -181,12 +165,7 @@ impl Reader {
     /// Books what is due in a copy; head and hash stay those of the ledger.
     fn fold(&self, state: &mut WalletState, settings: Arc<domain::Settings>, now: Timestamp) {
         let (head, hash, last_at) = (state.wallet.head, state.wallet.hash, state.wallet.last_at);
-        let context = Context {
-            now,
-            settings,
-            ids: self.ids.as_ref(),
-            wallet_exists: true,
-        };
+        let context = Context { now, settings, ids: self.ids.as_ref(), wallet_exists: true };
         domain::book_due(state, &context, &mut Changes::default());
         (state.wallet.head, state.wallet.hash, state.wallet.last_at) = (head, hash, last_at);
     }
@@ -215,10 +194,7 @@ impl Reader {
         let now = self.clock.now();
         for wallet in &mut found {
             if wallet.next_due.is_some_and(|due| due <= now) {
-                let key = WalletKey {
-                    shard: wallet.shard,
-                    id: wallet.id,
-                };
+                let key = WalletKey { shard: wallet.shard, id: wallet.id };
                 if let Some((stored, holds)) = self.store.wallet_and_holds(key, now).await? {
                     let mut state = with_holds(stored, holds);
                     self.fold(&mut state, Arc::clone(&settings), now);
@@ -255,9 +231,7 @@ impl Reader {
             near.extend(just_closed);
         }
         let skip = after.map_or(0, |after| {
-            near.iter()
-                .position(|grant| grant.id == after)
-                .map_or(near.len(), |at| at + 1)
+            near.iter().position(|grant| grant.id == after).map_or(near.len(), |at| at + 1)
         });
         let within_stored = after.filter(|after| !near.iter().any(|grant| grant.id == *after));
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
@@ -265,19 +239,12 @@ impl Reader {
         let mut grants: Vec<Grant> = near.into_iter().skip(skip).take(wanted).collect();
         if closed == ClosedGrants::Include && grants.len() < wanted {
             let missing = (wanted - grants.len()) as u64;
-            let stored = self
-                .store
-                .closed_grants(self.key(wallet), within_stored, missing)
-                .await?;
+            let stored = self.store.closed_grants(self.key(wallet), within_stored, missing).await?;
             grants.extend(stored.into_iter().filter(|grant| !told.contains(&grant.id)));
         }
         let more = grants.len() == wanted;
         grants.truncate(wanted - 1);
-        let next = if more {
-            grants.last().map(|grant| grant.id)
-        } else {
-            None
-        };
+        let next = if more { grants.last().map(|grant| grant.id) } else { None };
         Ok(GrantsPage { grants, next })
     }
 
@@ -344,11 +311,7 @@ impl Reader {
     /// # Errors
     /// When the database fails.
     pub async fn transaction(&self, wallet: &WalletRef, seq: i64) -> Result<Option<Transaction>, ReadFault> {
-        Ok(self
-            .store
-            .transactions(self.key(wallet), seq.saturating_sub(1), seq, 1)
-            .await?
-            .pop())
+        Ok(self.store.transactions(self.key(wallet), seq.saturating_sub(1), seq, 1).await?.pop())
     }
 
     /// What reversed a transaction, oldest first.
@@ -399,10 +362,7 @@ impl Reader {
     ) -> Result<Vec<Verification>, ReadFault> {
         let mut out = Vec::new();
         for wallet in self.wallets(tenant, after, limit).await? {
-            let key = WalletKey {
-                shard: wallet.shard,
-                id: wallet.id,
-            };
+            let key = WalletKey { shard: wallet.shard, id: wallet.id };
             if let Some((wallet, findings)) = self.store.verify(key).await? {
                 out.push(Verification { wallet, findings });
             }
@@ -424,13 +384,7 @@ impl Reader {
     /// When the database fails.
     pub async fn feed_end(&self) -> Result<Vec<u8>, ReadFault> {
         let spans = self.store.feed_spans().await?;
-        Ok(Cursor(
-            spans
-                .into_iter()
-                .map(|(shard, span)| (shard, span.last))
-                .collect(),
-        )
-        .write())
+        Ok(Cursor(spans.into_iter().map(|(shard, span)| (shard, span.last)).collect()).write())
     }
 
     /// What happened in the tenant's wallets after a cursor (empty: from the oldest event kept). Reads a bounded piece
@@ -444,19 +398,13 @@ impl Reader {
         cursor: &[u8],
         content: FeedContent,
     ) -> Result<FeedPage, ReadFault> {
-        let mut cursor = if cursor.is_empty() {
-            None
-        } else {
-            Some(Cursor::read(cursor)?)
-        };
+        let mut cursor = if cursor.is_empty() { None } else { Some(Cursor::read(cursor)?) };
         let spans = self.store.feed_spans().await?;
         let mut positions = BTreeMap::new();
         let mut events = Vec::new();
         let mut up_to_date = true;
         for (shard, span) in spans {
-            let known = cursor
-                .as_mut()
-                .map(|cursor| cursor.0.remove(&shard).unwrap_or_default());
+            let known = cursor.as_mut().map(|cursor| cursor.0.remove(&shard).unwrap_or_default());
             let after = known.unwrap_or(span.purged);
             if after < span.purged {
                 return Err(ReadFault::CursorExpired);
@@ -470,11 +418,7 @@ impl Reader {
             }
             positions.insert(shard, position);
         }
-        Ok(FeedPage {
-            events,
-            cursor: Cursor(positions).write(),
-            up_to_date,
-        })
+        Ok(FeedPage { events, cursor: Cursor(positions).write(), up_to_date })
     }
 
     async fn events(
@@ -490,20 +434,13 @@ impl Reader {
             let read = entries::read(&row.entries).map_err(|error| ReadFault::Internal(error.to_string()))?;
             all.extend(read);
         }
-        let mut keys: Vec<WalletKey> = all
-            .iter()
-            .map(|entry| WalletKey {
-                shard,
-                id: entry.wallet,
-            })
-            .collect();
+        let mut keys: Vec<WalletKey> =
+            all.iter().map(|entry| WalletKey { shard, id: entry.wallet }).collect();
         keys.sort_unstable();
         keys.dedup();
         let names = self.store.names(&keys).await?;
-        let mut names: HashMap<WalletId, (String, String, String)> = names
-            .into_iter()
-            .map(|(id, tenant, customer, unit)| (id, (tenant, customer, unit)))
-            .collect();
+        let mut names: HashMap<WalletId, (String, String, String)> =
+            names.into_iter().map(|(id, tenant, customer, unit)| (id, (tenant, customer, unit))).collect();
         for entry in all {
             if let Some(own) = entry.names {
                 names.entry(entry.wallet).or_insert(own);
@@ -516,15 +453,9 @@ impl Reader {
             }
             let mut transactions = Vec::new();
             if content == FeedContent::WithTransactions && entry.first > 0 {
-                let key = WalletKey {
-                    shard,
-                    id: entry.wallet,
-                };
+                let key = WalletKey { shard, id: entry.wallet };
                 let count = u64::try_from(entry.last - entry.first + 1).unwrap_or_default();
-                transactions = self
-                    .store
-                    .transactions(key, entry.first - 1, entry.last, count)
-                    .await?;
+                transactions = self.store.transactions(key, entry.first - 1, entry.last, count).await?;
             }
             out.push(Event {
                 customer: customer.clone(),
@@ -589,10 +520,7 @@ impl Cursor {
         let step = |step: &[u8]| {
             let (shard, position) = step.split_at(2);
             let position: [u8; 8] = position.try_into().ok()?;
-            Some((
-                Shard(u16::from_be_bytes([shard[0], shard[1]])),
-                i64::from_be_bytes(position),
-            ))
+            Some((Shard(u16::from_be_bytes([shard[0], shard[1]])), i64::from_be_bytes(position)))
         };
         let read: Option<_> = steps.chunks(CURSOR_STEP).map(step).collect();
         read.map(Self).ok_or(ReadFault::CursorUnreadable)

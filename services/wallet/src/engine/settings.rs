@@ -35,11 +35,7 @@ impl Debug for SettingsCache {
 
 impl SettingsCache {
     pub(super) fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            store,
-            clock,
-            known: Arc::default(),
-        }
+        Self { store, clock, known: Arc::default() }
     }
 
     /// A tenant's settings, at most two seconds old.
@@ -57,10 +53,7 @@ impl SettingsCache {
     /// # Errors
     /// When they cannot be read.
     pub async fn fresh(&self, tenant: &str) -> Result<Arc<Settings>, StoreFailure> {
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(tenant);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
         self.of(tenant).await
     }
 
@@ -91,13 +84,7 @@ impl SettingsCache {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for tenant in stale {
             let settings = Arc::new(read.remove(&*tenant).unwrap_or_default());
-            known.insert(
-                Arc::clone(&tenant),
-                Known {
-                    settings: Arc::clone(&settings),
-                    read_at: now,
-                },
-            );
+            known.insert(Arc::clone(&tenant), Known { settings: Arc::clone(&settings), read_at: now });
             found.insert(tenant, settings);
         }
         Ok(found)
@@ -111,10 +98,7 @@ impl SettingsCache {
     pub async fn save(&self, tenant: &str, settings: Settings) -> Result<Settings, SaveFault> {
         let saved = self.store.save_settings(tenant, settings).await;
         // Whatever came of it, what we know is old.
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(tenant);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
         saved
     }
 }

@@ -31,12 +31,7 @@ impl Watchers {
         let mut waiting = self.lock();
         // Those who left are forgotten when someone else comes, so the map is as large as those who wait.
         waiting.retain(|id, sender| *id == wallet || sender.receiver_count() > 0);
-        Watch(
-            waiting
-                .entry(wallet)
-                .or_insert_with(|| watch::Sender::new(0))
-                .subscribe(),
-        )
+        Watch(waiting.entry(wallet).or_insert_with(|| watch::Sender::new(0)).subscribe())
     }
 
     /// Wakes those who wait for any of these.

@@ -22,10 +22,7 @@ pub(super) struct Item {
 
 impl Item {
     pub fn new(wallet: WalletRef, command: Command, shards: ShardCount) -> Self {
-        let key = WalletKey {
-            shard: wallet.shard(shards),
-            id: wallet.id(),
-        };
+        let key = WalletKey { shard: wallet.shard(shards), id: wallet.id() };
         Self { wallet, key, command }
     }
 }
@@ -41,38 +38,21 @@ pub(super) struct LaneWorker<S> {
 
 impl<S: LaneStore> LaneWorker<S> {
     pub fn new(parts: &Parts, store: S, settings: SettingsCache, watchers: Watchers) -> Self {
-        Self {
-            store,
-            settings,
-            watchers,
-            clock: Arc::clone(&parts.clock),
-            ids: Arc::clone(&parts.ids),
-        }
+        Self { store, settings, watchers, clock: Arc::clone(&parts.clock), ids: Arc::clone(&parts.ids) }
     }
 
     async fn batch(&mut self, items: &[Item]) -> Result<Vec<Result<Answer, Fault>>, StoreFailure> {
-        let settings = self
-            .settings
-            .of_all(items.iter().map(|item| &item.wallet.tenant))
-            .await?;
+        let settings = self.settings.of_all(items.iter().map(|item| &item.wallet.tenant)).await?;
         let (keys, places) = load::places(items);
         let wallets = self.store.begin(&keys).await?;
         // After the lock: whoever held these rows before us has told the time before us.
-        let mut batch = Batch::new(
-            items,
-            &places,
-            wallets,
-            &settings,
-            self.clock.now(),
-            self.ids.as_ref(),
-        );
+        let mut batch = Batch::new(items, &places, wallets, &settings, self.clock.now(), self.ids.as_ref());
         load::all(&mut self.store, &mut batch, items, &places).await?;
         let answers = batch.decide(items, &places);
         let pending = batch.pending();
         let writes = batch.writes();
         self.store.commit(&writes, &pending).await?;
-        self.watchers
-            .wake(writes.iter().map(|write| write.state.wallet.id));
+        self.watchers.wake(writes.iter().map(|write| write.state.wallet.id));
         Ok(answers)
     }
 }
@@ -99,10 +79,7 @@ impl<S: LaneStore> Worker for LaneWorker<S> {
         let text = match &item.command {
             Command::Apply(envelope) => {
                 let details = &envelope.details;
-                let pairs = details
-                    .metadata
-                    .iter()
-                    .map(|(key, value)| key.len() + value.len());
+                let pairs = details.metadata.iter().map(|(key, value)| key.len() + value.len());
                 details.description.len() + details.reference.len() + pairs.sum::<usize>()
             }
             Command::Create { .. } | Command::Update { .. } | Command::BookDue => 0,

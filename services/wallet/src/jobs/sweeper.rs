@@ -23,9 +23,7 @@ pub async fn sweep(parts: &Parts, desk: &Desk, now: Timestamp) -> Result<usize, 
         let command = |(_, tenant, customer, unit): (_, String, String, String)| {
             (WalletRef::new(tenant, customer, unit), Command::BookDue)
         };
-        let answers = desk
-            .submit_many(names.into_iter().map(command).collect(), None)
-            .await;
+        let answers = desk.submit_many(names.into_iter().map(command).collect(), None).await;
         swept += answers.iter().filter(|answer| answer.is_ok()).count();
         for fault in answers.into_iter().filter_map(Result::err) {
             match fault {

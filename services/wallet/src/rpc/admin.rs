@@ -25,9 +25,7 @@ impl Edge {
             overdraft_limit: new.overdraft_limit,
             purpose: if new.test { Purpose::Test } else { Purpose::Real },
         };
-        let answer = self
-            .command(caller, deadline, new.customer, new.unit, command)
-            .await?;
+        let answer = self.command(caller, deadline, new.customer, new.unit, command).await?;
         Ok(proto::CreateWalletResponse {
             wallet: Some(wallet_to_proto(&answer.wallet, "")),
             created: answer.created,
@@ -49,9 +47,7 @@ impl Edge {
             freeze: change.frozen.map(freeze),
             thresholds: change.thresholds,
         };
-        let answer = self
-            .command(caller, deadline, change.customer, change.unit, command)
-            .await?;
+        let answer = self.command(caller, deadline, change.customer, change.unit, command).await?;
         let wallet = Some(wallet_to_proto(&answer.wallet, ""));
         Ok(proto::UpdateWalletResponse { wallet })
     }
@@ -64,10 +60,7 @@ impl Edge {
         unit: String,
         command: Command,
     ) -> Result<Answer, Status> {
-        let subject = Subject {
-            shard: shard_of(&caller.tenant, &customer, self.shards),
-            key: "",
-        };
+        let subject = Subject { shard: shard_of(&caller.tenant, &customer, self.shards), key: "" };
         let wallet = WalletRef::new(caller.tenant.clone(), customer, unit);
         let done = self.desk.submit(wallet, command, deadline).await;
         done.map_err(|fault| fault_to_status(&fault, subject))

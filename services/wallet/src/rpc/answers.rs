@@ -80,13 +80,11 @@ impl<'a> Told<'a> {
     }
 
     fn grant_message(&self, id: GrantId) -> Option<proto::CreditGrant> {
-        let opened_here = self
-            .transaction
-            .filter(|transaction| transaction.grants.iter().any(|terms| terms.id == id));
+        let opened_here =
+            self.transaction.filter(|transaction| transaction.grants.iter().any(|terms| terms.id == id));
         let text = opened_here.and_then(|transaction| transaction.text.as_ref());
         let reference = text.map_or("", |text| text.reference.as_str());
-        self.grant(id)
-            .map(|grant| grant_to_proto(self.shard, grant, reference))
+        self.grant(id).map(|grant| grant_to_proto(self.shard, grant, reference))
     }
 
     /// The grant it opened: the rollover lot, or the other.
@@ -107,9 +105,7 @@ impl<'a> Told<'a> {
 
     fn shares(&self, shares: &[(GrantId, Credits)]) -> Vec<proto::Draw> {
         let shares = shares.iter();
-        shares
-            .map(|(id, amount)| share_to_proto(self.shard, *id, *amount, self.grant(*id)))
-            .collect()
+        shares.map(|(id, amount)| share_to_proto(self.shard, *id, *amount, self.grant(*id))).collect()
     }
 }
 
@@ -199,10 +195,7 @@ impl Answered for proto::ReserveRequest {
     type Answer = proto::ReserveResponse;
 
     fn answer(told: &Told<'_>) -> proto::ReserveResponse {
-        proto::ReserveResponse {
-            outcome: told.outcome(),
-            hold: told.hold_message(),
-        }
+        proto::ReserveResponse { outcome: told.outcome(), hold: told.hold_message() }
     }
 
     fn result(answer: proto::ReserveResponse) -> proto::operation_result::Result {
@@ -214,10 +207,7 @@ impl Answered for proto::ExtendHoldRequest {
     type Answer = proto::ExtendHoldResponse;
 
     fn answer(told: &Told<'_>) -> proto::ExtendHoldResponse {
-        proto::ExtendHoldResponse {
-            outcome: told.outcome(),
-            hold: told.hold_message(),
-        }
+        proto::ExtendHoldResponse { outcome: told.outcome(), hold: told.hold_message() }
     }
 
     fn result(answer: proto::ExtendHoldResponse) -> proto::operation_result::Result {
@@ -284,10 +274,7 @@ impl Answered for proto::AdjustRequest {
     type Answer = proto::AdjustResponse;
 
     fn answer(told: &Told<'_>) -> proto::AdjustResponse {
-        proto::AdjustResponse {
-            outcome: told.outcome(),
-            grant: told.opened(Opened::Main),
-        }
+        proto::AdjustResponse { outcome: told.outcome(), grant: told.opened(Opened::Main) }
     }
 
     fn result(answer: proto::AdjustResponse) -> proto::operation_result::Result {
@@ -299,9 +286,7 @@ impl Answered for proto::WriteOffRequest {
     type Answer = proto::WriteOffResponse;
 
     fn answer(told: &Told<'_>) -> proto::WriteOffResponse {
-        proto::WriteOffResponse {
-            outcome: told.outcome(),
-        }
+        proto::WriteOffResponse { outcome: told.outcome() }
     }
 
     fn result(answer: proto::WriteOffResponse) -> proto::operation_result::Result {

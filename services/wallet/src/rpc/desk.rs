@@ -49,15 +49,8 @@ pub struct Ticket {
 impl Asked {
     /// Splits it into what the engine takes and what the answer needs.
     pub fn submit_as(self, tenant: &Arc<str>) -> (WalletRef, Command, Ticket) {
-        let wallet = WalletRef {
-            tenant: Arc::clone(tenant),
-            customer: self.customer,
-            unit: self.unit,
-        };
-        let ticket = Ticket {
-            shard: self.shard,
-            key: self.key,
-        };
+        let wallet = WalletRef { tenant: Arc::clone(tenant), customer: self.customer, unit: self.unit };
+        let ticket = Ticket { shard: self.shard, key: self.key };
         (wallet, Command::Apply(self.envelope), ticket)
     }
 }
@@ -158,27 +151,17 @@ impl Edge {
         done: Result<Answer, Fault>,
         build: fn(&Told<'_>) -> T,
     ) -> Result<T, Status> {
-        let subject = Subject {
-            shard: ticket.shard,
-            key: &ticket.key,
-        };
+        let subject = Subject { shard: ticket.shard, key: &ticket.key };
         let answer = done.map_err(|fault| fault_to_status(&fault, subject))?;
         let (mut closed_grants, mut reversed_total) = (Vec::new(), Credits::ZERO);
-        let effect = answer
-            .applied
-            .transaction
-            .as_ref()
-            .map(explain::effect)
-            .unwrap_or_default();
+        let effect = answer.applied.transaction.as_ref().map(explain::effect).unwrap_or_default();
         if let Some(transaction) = &answer.applied.transaction {
             let missing = grants_to_look_up(transaction, &effect, &answer.wallet);
             if !missing.is_empty() {
                 closed_grants = self.grants_by_id(&wallet_of(&answer), &missing).await?;
             }
             if let Some(number) = transaction.reverses {
-                reversed_total = self
-                    .reversed(&wallet_of(&answer), number, transaction.seq)
-                    .await?;
+                reversed_total = self.reversed(&wallet_of(&answer), number, transaction.seq).await?;
             }
         }
         Ok(build(&Told {
@@ -204,10 +187,7 @@ impl Edge {
 }
 
 fn prepared<M: Answered>(request: M, call: &Call<'_>) -> Result<Prepared, Status> {
-    Ok(Prepared {
-        asked: ask(request, call)?,
-        tell: |told| M::result(M::answer(told)),
-    })
+    Ok(Prepared { asked: ask(request, call)?, tell: |told| M::result(M::answer(told)) })
 }
 
 /// The scope that an operation of a batch needs beside the batch's own: that of its rpc.
@@ -225,9 +205,5 @@ fn scope_beside_spending(operation: &Operation) -> Option<&'static str> {
 
 fn wallet_of(answer: &Answer) -> WalletRef {
     let wallet = &answer.wallet;
-    WalletRef::new(
-        wallet.tenant.as_str(),
-        wallet.customer.as_str(),
-        wallet.unit.as_str(),
-    )
+    WalletRef::new(wallet.tenant.as_str(), wallet.customer.as_str(), wallet.unit.as_str())
 }

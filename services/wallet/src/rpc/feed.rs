@@ -61,19 +61,9 @@ impl Edge {
             let end = self.reader.feed_end().await;
             cursor = end.map_err(|fault| self.failed(&fault))?;
         }
-        let content = if request.with_transactions {
-            FeedContent::WithTransactions
-        } else {
-            FeedContent::Numbers
-        };
-        Ok(answers(Following {
-            edge: self,
-            caller,
-            drain,
-            cursor,
-            content,
-            quiet_since: None,
-        }))
+        let content =
+            if request.with_transactions { FeedContent::WithTransactions } else { FeedContent::Numbers };
+        Ok(answers(Following { edge: self, caller, drain, cursor, content, quiet_since: None }))
     }
 }
 
@@ -174,9 +164,7 @@ impl Following {
         let shard = |customer: &str| shard_of(&self.caller.tenant, customer, self.edge.shards);
         let events = page.events.into_iter();
         proto::FollowEventsResponse {
-            events: events
-                .map(|event| event_to_proto(shard(&event.customer), event))
-                .collect(),
+            events: events.map(|event| event_to_proto(shard(&event.customer), event)).collect(),
             cursor: page.cursor.into(),
             up_to_date: page.up_to_date,
         }

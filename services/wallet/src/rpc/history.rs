@@ -65,23 +65,14 @@ impl Edge {
         let size = faults.page_size("page_size", request.page_size);
         faults.finish()?;
         let shown = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.micros().to_string());
-        let filter = [
-            wallet.customer.as_str(),
-            wallet.unit.as_str(),
-            &shown(from),
-            &shown(until),
-        ];
+        let filter = [wallet.customer.as_str(), wallet.unit.as_str(), &shown(from), &shown(until)];
         let tokens = PageTokens::new("GetStatement", &caller.tenant, &filter);
         let page = Page::open(size, &request.page_token, tokens)?;
         let before = page.after()?.map(i64::from_be_bytes);
-        let (lines, next) = self
-            .lines(&wallet, Span { before, from, until }, page.size)
-            .await?;
+        let (lines, next) = self.lines(&wallet, Span { before, from, until }, page.size).await?;
         Ok(proto::GetStatementResponse {
             lines,
-            next_page_token: next
-                .map(|last| page.token(&last.to_be_bytes()))
-                .unwrap_or_default(),
+            next_page_token: next.map(|last| page.token(&last.to_be_bytes())).unwrap_or_default(),
         })
     }
 
@@ -128,9 +119,8 @@ impl Edge {
         }
         faults.finish()?;
         let found = self.reader.transaction(&wallet, number).await;
-        let transaction = found
-            .map_err(|fault| self.failed(&fault))?
-            .ok_or_else(|| no_transaction(number))?;
+        let transaction =
+            found.map_err(|fault| self.failed(&fault))?.ok_or_else(|| no_transaction(number))?;
         let effect = explain::effect(&transaction);
         let named = effect.draws.iter().chain(&effect.returns).map(|(id, _)| *id);
         let grants = self.grants_by_id(&wallet, &named.collect::<Vec<_>>()).await?;
@@ -207,17 +197,11 @@ impl Ongoing for Verifying {
     async fn next(&mut self) -> Result<Option<proto::VerifyLedgerResponse>, Status> {
         // A verdict cut short must not look like one that is complete.
         if self.drain.is_draining() {
-            return Err(refuse(
-                ErrorReason::Draining,
-                "the server is stopping; verify again elsewhere",
-            )
-            .status());
+            return Err(
+                refuse(ErrorReason::Draining, "the server is stopping; verify again elsewhere").status()
+            );
         }
-        let page = self
-            .edge
-            .reader
-            .verify_page(&self.caller.tenant, self.after, VERIFIED_AT_ONCE)
-            .await;
+        let page = self.edge.reader.verify_page(&self.caller.tenant, self.after, VERIFIED_AT_ONCE).await;
         let page = page.map_err(|fault| self.edge.failed(&fault))?;
         let Some(last) = page.last() else {
             return Ok(None);
@@ -236,19 +220,14 @@ fn add(told: &mut proto::VerifyLedgerResponse, page: Vec<Verification>) {
     told.findings = page
         .into_iter()
         .flat_map(|Verification { wallet, findings }| {
-            let told = findings
-                .into_iter()
-                .map(|finding| finding_to_proto(&wallet, finding));
+            let told = findings.into_iter().map(|finding| finding_to_proto(&wallet, finding));
             told.collect::<Vec<_>>()
         })
         .collect();
 }
 
 fn no_transaction(number: i64) -> Status {
-    refuse(
-        ErrorReason::TransactionNotFound,
-        format!("there is no transaction {number} in this wallet"),
-    )
-    .fact("transaction", number)
-    .status()
+    refuse(ErrorReason::TransactionNotFound, format!("there is no transaction {number} in this wallet"))
+        .fact("transaction", number)
+        .status()
 }

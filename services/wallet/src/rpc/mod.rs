@@ -41,13 +41,7 @@ pub fn server(
     clock: Arc<dyn Clock>,
     poll: Duration,
 ) -> WalletServiceServer<WalletRpc> {
-    let edge = Arc::new(Edge {
-        desk,
-        reader,
-        shards,
-        clock,
-        poll,
-    });
+    let edge = Arc::new(Edge { desk, reader, shards, clock, poll });
     WalletServiceServer::new(WalletRpc(edge)).max_decoding_message_size(REQUEST_BYTES)
 }
 
@@ -77,10 +71,7 @@ impl WalletService for WalletRpc {
     ) -> Answer<proto::CreateWalletResponse> {
         let caller = Caller::of(&request)?.clone();
         let deadline = Deadline::of(&request);
-        let answer = self
-            .0
-            .create_wallet(&caller, deadline, request.into_inner())
-            .await?;
+        let answer = self.0.create_wallet(&caller, deadline, request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
@@ -108,10 +99,7 @@ impl WalletService for WalletRpc {
     ) -> Answer<proto::UpdateWalletResponse> {
         let caller = Caller::of(&request)?.clone();
         let deadline = Deadline::of(&request);
-        let answer = self
-            .0
-            .update_wallet(&caller, deadline, request.into_inner())
-            .await?;
+        let answer = self.0.update_wallet(&caller, deadline, request.into_inner()).await?;
         Ok(Response::new(answer))
     }
 
@@ -260,9 +248,7 @@ impl WalletService for WalletRpc {
     ) -> Answer<Self::WatchBalanceStream> {
         let caller = Caller::of(&request)?.clone();
         let drain = Drain::of(&request);
-        let balances = Arc::clone(&self.0)
-            .watch_balance(caller, drain, request.into_inner())
-            .await?;
+        let balances = Arc::clone(&self.0).watch_balance(caller, drain, request.into_inner()).await?;
         Ok(Response::new(balances))
     }
 
@@ -272,9 +258,7 @@ impl WalletService for WalletRpc {
     ) -> Answer<Self::FollowEventsStream> {
         let caller = Caller::of(&request)?.clone();
         let drain = Drain::of(&request);
-        let events = Arc::clone(&self.0)
-            .follow_events(caller, drain, request.into_inner())
-            .await?;
+        let events = Arc::clone(&self.0).follow_events(caller, drain, request.into_inner()).await?;
         Ok(Response::new(events))
     }
 

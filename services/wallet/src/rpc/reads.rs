@@ -74,16 +74,9 @@ impl Edge {
         let wallet = wallet_from_proto(&mut faults, caller, request.customer_id, request.unit);
         let size = faults.page_size("page_size", request.page_size);
         faults.finish()?;
-        let (closed, filter) = if request.open_only {
-            (ClosedGrants::LeaveOut, "open")
-        } else {
-            (ClosedGrants::Include, "all")
-        };
-        let tokens = PageTokens::new(
-            "ListGrants",
-            &caller.tenant,
-            &[&wallet.customer, &wallet.unit, filter],
-        );
+        let (closed, filter) =
+            if request.open_only { (ClosedGrants::LeaveOut, "open") } else { (ClosedGrants::Include, "all") };
+        let tokens = PageTokens::new("ListGrants", &caller.tenant, &[&wallet.customer, &wallet.unit, filter]);
         let page = Page::open(size, &request.page_token, tokens)?;
         let after = page.after()?.map(GrantId);
         let found = self.reader.grants(&wallet, closed, after, page.size as u64).await;

@@ -34,12 +34,11 @@ pub fn fault_to_status(fault: &Fault, subject: Subject<'_>) -> Status {
     match fault {
         Fault::Refused(refusal) => refusal_to_status(refusal, subject),
         Fault::VersionConflict { version } => version_conflict(*version),
-        Fault::Overloaded { retry_after } => refuse(
-            ErrorReason::Overloaded,
-            "the queue is full; repeat the call with the same key",
-        )
-        .retry_after(*retry_after)
-        .status(),
+        Fault::Overloaded { retry_after } => {
+            refuse(ErrorReason::Overloaded, "the queue is full; repeat the call with the same key")
+                .retry_after(*retry_after)
+                .status()
+        }
         Fault::DeadlinePassed => refuse(
             ErrorReason::DeadlineBeforeStart,
             "the deadline passed before work began; nothing was done",
@@ -76,12 +75,9 @@ pub fn read_fault_to_status(fault: &ReadFault, now: Timestamp) -> Status {
 
 /// The resource is at another version.
 fn version_conflict(present: i64) -> Status {
-    refuse(
-        ErrorReason::VersionConflict,
-        format!("it is at version {present}; read it again and decide anew"),
-    )
-    .fact("version", present)
-    .status()
+    refuse(ErrorReason::VersionConflict, format!("it is at version {present}; read it again and decide anew"))
+        .fact("version", present)
+        .status()
 }
 
 /// The status of settings that were not saved.
@@ -155,13 +151,7 @@ fn with_facts(error: RpcError, refusal: &Refusal, subject: Subject<'_>) -> RpcEr
             .fact("owed", owed)
             .fact("overdraft_limit", overdraft_limit)
             .fact("wallet_exists", wallet_exists),
-        Refusal::WalletInDebt {
-            debt,
-            owed,
-            overdraft_limit,
-            required,
-            ..
-        } => error
+        Refusal::WalletInDebt { debt, owed, overdraft_limit, required, .. } => error
             .fact("debt", debt)
             .fact("owed", owed)
             .fact("overdraft_limit", overdraft_limit)
@@ -169,9 +159,9 @@ fn with_facts(error: RpcError, refusal: &Refusal, subject: Subject<'_>) -> RpcEr
         Refusal::WalletFrozen { since } => error.fact("since", since),
         Refusal::WalletClosed | Refusal::WalletNotFound | Refusal::BalanceOverflow => error,
         Refusal::UnitUnknown { unit } => error.fact("unit", unit),
-        Refusal::IdempotencyKeyReused { seq } => error
-            .fact("idempotency_key", subject.key)
-            .fact("transaction", seq),
+        Refusal::IdempotencyKeyReused { seq } => {
+            error.fact("idempotency_key", subject.key).fact("transaction", seq)
+        }
         Refusal::WriteOffTooLarge { owed, required } => error.fact("owed", owed).fact("required", required),
         Refusal::AdjustmentTooLarge { required, spendable } => {
             error.fact("required", required).fact("spendable", spendable)
@@ -192,46 +182,28 @@ fn with_resource_facts(error: RpcError, refusal: &Refusal, shard: Shard) -> RpcE
         Refusal::HoldNotFound { hold } | Refusal::HoldClosed { hold } => {
             error.fact("hold", hold_id_to_proto(shard, *hold))
         }
-        Refusal::HoldExpired { hold, expired_at } => error
-            .fact("hold", hold_id_to_proto(shard, *hold))
-            .fact("expired_at", expired_at),
-        Refusal::OverrunRejected {
-            hold,
-            held,
-            required,
-            shortfall,
-        } => error
+        Refusal::HoldExpired { hold, expired_at } => {
+            error.fact("hold", hold_id_to_proto(shard, *hold)).fact("expired_at", expired_at)
+        }
+        Refusal::OverrunRejected { hold, held, required, shortfall } => error
             .fact("hold", hold_id_to_proto(shard, *hold))
             .fact("held", held)
             .fact("required", required)
             .fact("shortfall", shortfall),
-        Refusal::TotalDecreased {
-            hold,
-            committed,
-            total,
-        } => error
+        Refusal::TotalDecreased { hold, committed, total } => error
             .fact("hold", hold_id_to_proto(shard, *hold))
             .fact("committed", committed)
             .fact("total", total),
         Refusal::GrantNotFound { grant }
         | Refusal::GrantClosed { grant }
         | Refusal::AlreadyRenewed { grant } => error.fact("grant", grant_id_to_proto(shard, *grant)),
-        Refusal::GrantRestTooSmall {
-            grant,
-            rest,
-            required,
-        } => error
+        Refusal::GrantRestTooSmall { grant, rest, required } => error
             .fact("grant", grant_id_to_proto(shard, *grant))
             .fact("rest", rest)
             .fact("required", required),
         Refusal::TransactionNotFound { seq } => error.fact("transaction", seq),
         Refusal::NotReversible { seq, kind } => error.fact("transaction", seq).fact("kind", kind.word()),
-        Refusal::ReversalTooLarge {
-            seq,
-            amount,
-            reversed,
-            required,
-        } => error
+        Refusal::ReversalTooLarge { seq, amount, reversed, required } => error
             .fact("transaction", seq)
             .fact("amount", amount)
             .fact("reversed", reversed)
@@ -251,13 +223,8 @@ mod tests {
         let page = include_str!("../../../../docs/errors.md");
         let rows = page.lines().filter(|line| line.starts_with("| `"));
         rows.map(|row| {
-            let words = |cell: &str| {
-                cell.split('`')
-                    .skip(1)
-                    .step_by(2)
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            };
+            let words =
+                |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
             let mut cells = row.split('|').skip(1).map(words);
             let (reason, code) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
             (reason.concat(), code.concat(), cells.next().unwrap_or_default())
@@ -278,16 +245,10 @@ mod tests {
             let (_, code, facts) = row.unwrap_or_else(|| panic!("{name} is not documented"));
             let ours = format!("{:?}", code_of(reason)).to_uppercase();
             assert_eq!(ours, code.replace('_', ""), "{name}");
-            let before = contract
-                .split(&format!("ERROR_REASON_{name} ="))
-                .next()
-                .unwrap_or_default();
+            let before = contract.split(&format!("ERROR_REASON_{name} =")).next().unwrap_or_default();
             let comment = before.rsplit(';').next().unwrap_or_default();
             for fact in facts {
-                assert!(
-                    comment.contains(&format!("`{fact}`")),
-                    "{name}: the contract does not name {fact}"
-                );
+                assert!(comment.contains(&format!("`{fact}`")), "{name}: the contract does not name {fact}");
             }
         }
     }
@@ -305,31 +266,19 @@ mod tests {
         let status = fault_to_status(&Fault::Refused(Refusal::IdempotencyKeyReused { seq: 4 }), subject);
         let refused = Refused::of(&status);
         assert_eq!(
-            (
-                refused.facts["idempotency_key"].as_str(),
-                refused.facts["transaction"].as_str()
-            ),
+            (refused.facts["idempotency_key"].as_str(), refused.facts["transaction"].as_str()),
             ("k", "4")
         );
         let millis = Duration::from_millis(40);
         let status = fault_to_status(&Fault::Overloaded { retry_after: millis }, subject);
         let refused = Refused::of(&status);
-        assert_eq!(
-            (refused.reason, refused.retry_after),
-            (ErrorReason::Overloaded, Some(millis))
-        );
+        assert_eq!((refused.reason, refused.retry_after), (ErrorReason::Overloaded, Some(millis)));
         for (fault, reason) in [
             (Fault::DeadlinePassed, ErrorReason::DeadlineBeforeStart),
             (Fault::Draining, ErrorReason::Draining),
-            (
-                Fault::Unavailable("gone".into()),
-                ErrorReason::DependencyUnavailable,
-            ),
+            (Fault::Unavailable("gone".into()), ErrorReason::DependencyUnavailable),
             (Fault::Internal("broken".into()), ErrorReason::Internal),
-            (
-                Fault::VersionConflict { version: 3 },
-                ErrorReason::VersionConflict,
-            ),
+            (Fault::VersionConflict { version: 3 }, ErrorReason::VersionConflict),
         ] {
             assert_eq!(Refused::of(&fault_to_status(&fault, subject)).reason, reason);
         }

@@ -73,25 +73,17 @@ impl Applying {
         let (wallet, command, ticket) = asked.submit_as(&self.caller.tenant);
         let (reply, answer) = oneshot::channel();
         let reply = |done| drop(reply.send(done));
-        self.edge
-            .desk
-            .submit_when_room(wallet, command, None, reply)
-            .await;
+        self.edge.desk.submit_when_room(wallet, command, None, reply).await;
         let edge = Arc::clone(&self.edge);
         Box::pin(async move {
-            let done = answer
-                .await
-                .unwrap_or_else(|_| Err(Fault::Unavailable("the lane stopped".into())));
+            let done = answer.await.unwrap_or_else(|_| Err(Fault::Unavailable("the lane stopped".into())));
             Ok(answered(sequence, edge.tell(&ticket, done, tell).await))
         })
     }
 }
 
 fn answered(sequence: i64, answer: Result<Answer, Status>) -> proto::ApplyResponse {
-    proto::ApplyResponse {
-        sequence,
-        result: Some(result_to_proto(answer)),
-    }
+    proto::ApplyResponse { sequence, result: Some(result_to_proto(answer)) }
 }
 
 /// An operation's answer, or how it failed.

@@ -26,10 +26,7 @@ pub struct Unreadable {
 }
 
 fn unreadable(column: &'static str, what: impl ToString) -> Unreadable {
-    Unreadable {
-        column,
-        what: what.to_string(),
-    }
+    Unreadable { column, what: what.to_string() }
 }
 
 pub(super) fn parse<'a, T: Deserialize<'a>>(column: &'static str, text: &'a str) -> Result<T, Unreadable> {
@@ -144,9 +141,7 @@ pub fn read_postings(text: &str, own: Option<HoldId>) -> Result<Vec<Posting>, Un
     };
     let account = |leg| {
         let number = int(leg)?.and_then(|number| u8::try_from(number).ok());
-        number
-            .and_then(Account::from_number)
-            .ok_or_else(|| unreadable(COLUMN, "no such account"))
+        number.and_then(Account::from_number).ok_or_else(|| unreadable(COLUMN, "no such account"))
     };
     legs.iter()
         .map(|leg| {
@@ -222,10 +217,7 @@ fn grant(terms: Terms<'_>) -> Result<Grant, Unreadable> {
         owed_policy: owed_policy(terms.8)?,
         period_end: terms.9.map(Timestamp::from_micros),
         rollover: terms.10 != 0,
-        paid: terms
-            .11
-            .zip(terms.12)
-            .map(|(nanos, currency)| Paid { nanos, currency }),
+        paid: terms.11.zip(terms.12).map(|(nanos, currency)| Paid { nanos, currency }),
         state: GrantState::Live,
         renewed: terms.13 != 0,
         revoke_shortfall: terms.14.map(shortfall).transpose()?,
@@ -251,25 +243,17 @@ pub fn grant_state(number: u8) -> Result<GrantState, Unreadable> {
 
 /// The shortfall with this number.
 pub fn shortfall(number: u8) -> Result<RevokeShortfall, Unreadable> {
-    [
-        RevokeShortfall::Waive,
-        RevokeShortfall::Owe,
-        RevokeShortfall::OtherGrants,
-    ]
-    .into_iter()
-    .find(|shortfall| *shortfall as u8 == number)
-    .ok_or_else(|| unreadable("revoke_shortfall", number))
+    [RevokeShortfall::Waive, RevokeShortfall::Owe, RevokeShortfall::OtherGrants]
+        .into_iter()
+        .find(|shortfall| *shortfall as u8 == number)
+        .ok_or_else(|| unreadable("revoke_shortfall", number))
 }
 
 /// What is fixed of open grants.
 #[must_use]
 pub fn grants_terms(grants: &[Grant]) -> String {
     let ids: Vec<String> = grants.iter().map(|grant| hex(&grant.id.0)).collect();
-    let all: Vec<Terms<'_>> = ids
-        .iter()
-        .zip(grants)
-        .map(|(id, grant)| terms(id, grant))
-        .collect();
+    let all: Vec<Terms<'_>> = ids.iter().zip(grants).map(|(id, grant)| terms(id, grant)).collect();
     serde_json::to_string(&all).expect("numbers and texts")
 }
 
@@ -286,14 +270,8 @@ pub fn rests(grants: &[Grant]) -> String {
             out.push(',');
         }
         let state = grant.state.number();
-        write!(
-            out,
-            "{},{},{state},{}",
-            grant.rest.micros(),
-            grant.held.micros(),
-            grant.removed.micros()
-        )
-        .expect("text grows");
+        write!(out, "{},{},{state},{}", grant.rest.micros(), grant.held.micros(), grant.removed.micros())
+            .expect("text grows");
     }
     out.push(']');
     out
@@ -307,10 +285,7 @@ pub fn read_grants(terms: &str, rests: &str) -> Result<Vec<Grant>, Unreadable> {
     let terms: Vec<Terms<'_>> = parse("grants_terms", terms)?;
     let rests = read_ints("rests", rests)?;
     if rests.len() != terms.len() * REST_COLUMNS {
-        return Err(unreadable(
-            "rests",
-            "not one rest, held, state and removed a grant",
-        ));
+        return Err(unreadable("rests", "not one rest, held, state and removed a grant"));
     }
     terms
         .into_iter()
@@ -344,11 +319,7 @@ pub fn ints(values: impl IntoIterator<Item = i64>) -> String {
 
 /// Reads [`ints`].
 pub fn read_ints(column: &'static str, text: &str) -> Result<Vec<i64>, Unreadable> {
-    if text == "[]" {
-        Ok(Vec::new())
-    } else {
-        parse(column, text)
-    }
+    if text == "[]" { Ok(Vec::new()) } else { parse(column, text) }
 }
 
 /// `[seq, rest, seq, rest, …]`.
@@ -360,32 +331,18 @@ pub fn lots(lots: &[Lot]) -> String {
 /// Reads [`lots`].
 pub fn read_lots(text: &str) -> Result<Vec<Lot>, Unreadable> {
     let pairs = read_ints("lots", text)?;
-    Ok(pairs
-        .chunks_exact(2)
-        .map(|pair| Lot {
-            seq: pair[0],
-            rest: Credits::from_micros(pair[1]),
-        })
-        .collect())
+    Ok(pairs.chunks_exact(2).map(|pair| Lot { seq: pair[0], rest: Credits::from_micros(pair[1]) }).collect())
 }
 
 /// Texts, such as event types.
 #[must_use]
 pub fn texts(texts: &[String]) -> String {
-    if texts.is_empty() {
-        "[]".to_owned()
-    } else {
-        serde_json::to_string(texts).expect("texts")
-    }
+    if texts.is_empty() { "[]".to_owned() } else { serde_json::to_string(texts).expect("texts") }
 }
 
 /// Reads [`texts`].
 pub fn read_texts(column: &'static str, text: &str) -> Result<Vec<String>, Unreadable> {
-    if text == "[]" {
-        Ok(Vec::new())
-    } else {
-        parse(column, text)
-    }
+    if text == "[]" { Ok(Vec::new()) } else { parse(column, text) }
 }
 
 /// `[[grant, held, spent], …]`.
@@ -451,13 +408,9 @@ fn is_zero(value: &i64) -> bool {
 pub fn extra(transaction: &Transaction) -> Option<String> {
     let extra = Extra {
         grants: transaction.grants.iter().map(opened).collect(),
-        hold: transaction.hold_terms.map(|terms| {
-            (
-                terms.expires_at.micros(),
-                terms.grace.as_secs(),
-                terms.created_at.micros(),
-            )
-        }),
+        hold: transaction
+            .hold_terms
+            .map(|terms| (terms.expires_at.micros(), terms.grace.as_secs(), terms.created_at.micros())),
         committed: transaction.committed.map(Credits::micros),
         forgiven: transaction.forgiven.micros(),
         waived: transaction.waived.micros(),
@@ -533,11 +486,7 @@ pub fn read_extra(text: &str, transaction: &mut Transaction) -> Result<(), Unrea
     transaction.waived = Credits::from_micros(extra.waived);
     transaction.late = extra.late;
     transaction.closed_hold = extra.closed;
-    transaction.grant = extra
-        .grant
-        .map(|id| id_of("extra", &id))
-        .transpose()?
-        .map(GrantId);
+    transaction.grant = extra.grant.map(|id| id_of("extra", &id)).transpose()?.map(GrantId);
     transaction.claimed = Credits::from_micros(extra.claimed);
     transaction.shortfall = extra.shortfall.map(shortfall).transpose()?;
     Ok(())

@@ -52,12 +52,8 @@ pub fn write(entries: &[FeedEntry]) -> String {
         write!(out, "[\"{}\",{},{}", entry.wallet, entry.first, entry.last).expect("text grows");
         if !entry.signals.is_empty() || entry.names.is_some() {
             let signals: Vec<SignalRow> = entry.signals.iter().map(signal_row).collect();
-            write!(
-                out,
-                ",{}",
-                serde_json::to_string(&signals).expect("numbers and texts")
-            )
-            .expect("text grows");
+            write!(out, ",{}", serde_json::to_string(&signals).expect("numbers and texts"))
+                .expect("text grows");
         }
         if let Some(names) = &entry.names {
             write!(out, ",{}", serde_json::to_string(names).expect("texts")).expect("text grows");
@@ -75,36 +71,23 @@ pub fn read(text: &str) -> Result<Vec<FeedEntry>, Unreadable> {
         .map(|Row(wallet, first, last, signals, names)| {
             let wallet = WalletId(encoding::id_of("entries", &wallet)?);
             let signals = signals.into_iter().map(signal).collect();
-            Ok(FeedEntry {
-                wallet,
-                first,
-                last,
-                signals,
-                names,
-            })
+            Ok(FeedEntry { wallet, first, last, signals, names })
         })
         .collect()
 }
 
 fn signal_row(signal: &Signal) -> SignalRow {
     match signal {
-        Signal::ThresholdCrossed {
-            level,
-            direction,
-            balance,
-            seq,
-        } => {
+        Signal::ThresholdCrossed { level, direction, balance, seq } => {
             let direction = match direction {
                 Direction::Down => -1,
                 Direction::Up => 1,
             };
             SignalRow::Crossed(level.micros(), direction, balance.micros(), *seq)
         }
-        Signal::CreditsRefused {
-            required,
-            spendable,
-            event_type,
-        } => SignalRow::Refused(required.micros(), spendable.micros(), event_type.clone()),
+        Signal::CreditsRefused { required, spendable, event_type } => {
+            SignalRow::Refused(required.micros(), spendable.micros(), event_type.clone())
+        }
     }
 }
 
@@ -112,11 +95,7 @@ fn signal(row: SignalRow) -> Signal {
     match row {
         SignalRow::Crossed(level, direction, balance, seq) => Signal::ThresholdCrossed {
             level: Credits::from_micros(level),
-            direction: if direction < 0 {
-                Direction::Down
-            } else {
-                Direction::Up
-            },
+            direction: if direction < 0 { Direction::Down } else { Direction::Up },
             balance: Credits::from_micros(balance),
             seq,
         },

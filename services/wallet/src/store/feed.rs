@@ -54,10 +54,7 @@ fn in_order(mut rows: Vec<Pending>) -> Result<Vec<Pending>, StoreFailure> {
     for row in &rows {
         let read = entries::read(&row.entries).map_err(|error| StoreFailure::Permanent(error.to_string()))?;
         firsts.push(
-            read.iter()
-                .filter(|entry| entry.first > 0)
-                .map(|entry| (entry.wallet, entry.first))
-                .collect(),
+            read.iter().filter(|entry| entry.first > 0).map(|entry| (entry.wallet, entry.first)).collect(),
         );
     }
     let mut of_wallet: HashMap<WalletId, Vec<(i64, usize)>> = HashMap::new();
@@ -75,12 +72,8 @@ fn in_order(mut rows: Vec<Pending>) -> Result<Vec<Pending>, StoreFailure> {
             waits_for[pair[1].1] += 1;
         }
     }
-    let mut ready: std::collections::BTreeSet<usize> = waits_for
-        .iter()
-        .enumerate()
-        .filter(|(_, waits)| **waits == 0)
-        .map(|(place, _)| place)
-        .collect();
+    let mut ready: std::collections::BTreeSet<usize> =
+        waits_for.iter().enumerate().filter(|(_, waits)| **waits == 0).map(|(place, _)| place).collect();
     let mut rows: Vec<Option<Pending>> = rows.into_iter().map(Some).collect();
     let mut out = Vec::with_capacity(rows.len());
     while let Some(place) = ready.pop_first() {
@@ -102,10 +95,7 @@ async fn run(
     binds: Vec<Value>,
 ) -> Result<u64, StoreFailure> {
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, binds);
-    let done = connection
-        .execute_raw(statement)
-        .await
-        .map_err(|error: DbErr| failed(&error))?;
+    let done = connection.execute_raw(statement).await.map_err(|error: DbErr| failed(&error))?;
     Ok(done.rows_affected())
 }
 
@@ -156,13 +146,7 @@ impl Store {
                 let tables = memory.read().await;
                 let mut spans: BTreeMap<Shard, FeedSpan> = BTreeMap::new();
                 for (of, purged) in &tables.purged {
-                    spans.insert(
-                        *of,
-                        FeedSpan {
-                            last: *purged,
-                            purged: *purged,
-                        },
-                    );
+                    spans.insert(*of, FeedSpan { last: *purged, purged: *purged });
                 }
                 for (of, position) in tables.feed.keys() {
                     let span = spans.entry(*of).or_default();
@@ -173,16 +157,10 @@ impl Store {
             Store::Database(database) => {
                 let sql = "SELECT h.shard, h.position, h.purged FROM feed_heads h";
                 let read = |row: &sea_orm::QueryResult, at: usize| {
-                    let span = FeedSpan {
-                        last: row.int(at + 1)?,
-                        purged: row.int(at + 2)?,
-                    };
+                    let span = FeedSpan { last: row.int(at + 1)?, purged: row.int(at + 2)? };
                     Ok((shard(row.small(at)?), span))
                 };
-                Ok(all(database.reader(), sql, Vec::new(), read)
-                    .await?
-                    .into_iter()
-                    .collect())
+                Ok(all(database.reader(), sql, Vec::new(), read).await?.into_iter().collect())
             }
         }
     }
@@ -198,10 +176,7 @@ impl Store {
                     at: *at,
                     entries: entries.clone(),
                 };
-                Ok(rows
-                    .map(row)
-                    .take(usize::try_from(limit).unwrap_or(usize::MAX))
-                    .collect())
+                Ok(rows.map(row).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect())
             }
             Store::Database(database) => {
                 let sql = "SELECT f.position, f.at, f.entries FROM feed f WHERE f.shard = $1 AND f.position > $2 \
@@ -222,21 +197,15 @@ impl Store {
 }
 
 fn sequence_memory(tables: &mut Tables, shards: &[Shard]) -> Result<u64, StoreFailure> {
-    let (mine, others) = std::mem::take(&mut tables.pending)
-        .into_iter()
-        .partition(|row| shards.contains(&row.shard));
+    let (mine, others) =
+        std::mem::take(&mut tables.pending).into_iter().partition(|row| shards.contains(&row.shard));
     tables.pending = others;
     let rows = in_order(mine)?;
     let count = rows.len() as u64;
     for row in rows {
-        let stored = tables
-            .feed
-            .range((row.shard, 0)..=(row.shard, i64::MAX))
-            .next_back();
+        let stored = tables.feed.range((row.shard, 0)..=(row.shard, i64::MAX)).next_back();
         let last = stored.map(|((_, position), _)| *position);
-        let last = last
-            .or_else(|| tables.purged.get(&row.shard).copied())
-            .unwrap_or_default();
+        let last = last.or_else(|| tables.purged.get(&row.shard).copied()).unwrap_or_default();
         tables.feed.insert((row.shard, last + 1), (row.at, row.entries));
     }
     Ok(count)
@@ -244,10 +213,7 @@ fn sequence_memory(tables: &mut Tables, shards: &[Shard]) -> Result<u64, StoreFa
 
 fn in_list(shards: &[Shard]) -> (String, Vec<Value>) {
     let places: Vec<String> = (1..=shards.len()).map(|at| format!("${at}")).collect();
-    (
-        places.join(", "),
-        shards.iter().map(|of| shard_number(*of).into()).collect(),
-    )
+    (places.join(", "), shards.iter().map(|of| shard_number(*of).into()).collect())
 }
 
 /// The shards' heads, locked in rising order.
@@ -258,19 +224,13 @@ async fn heads(
 ) -> Result<BTreeMap<Shard, i64>, StoreFailure> {
     let (list, binds) = in_list(shards);
     // On SQLite the whole database is ours.
-    let lock = if engine == Engine::Postgres {
-        "FOR UPDATE"
-    } else {
-        ""
-    };
+    let lock = if engine == Engine::Postgres { "FOR UPDATE" } else { "" };
     let select = format!(
         "SELECT h.shard, h.position FROM feed_heads h WHERE h.shard IN ({list}) ORDER BY h.shard {lock}"
     );
     let read = |row: &sea_orm::QueryResult, at: usize| Ok((shard(row.small(at)?), row.int(at + 1)?));
-    let found: BTreeMap<Shard, i64> = all(transaction, select.as_str(), binds.clone(), read)
-        .await?
-        .into_iter()
-        .collect();
+    let found: BTreeMap<Shard, i64> =
+        all(transaction, select.as_str(), binds.clone(), read).await?.into_iter().collect();
     if found.len() == shards.len() {
         return Ok(found);
     }
@@ -332,12 +292,7 @@ async fn sequence(
     let touched: BTreeMap<Shard, i64> = places.iter().map(|(of, _, position)| (*of, *position)).collect();
     for (of, position) in touched {
         let binds = vec![shard_number(of).into(), position.into()];
-        run(
-            transaction,
-            "UPDATE feed_heads SET position = $2 WHERE shard = $1",
-            binds,
-        )
-        .await?;
+        run(transaction, "UPDATE feed_heads SET position = $2 WHERE shard = $1", binds).await?;
     }
     Ok(rows.len() as u64)
 }
@@ -357,29 +312,17 @@ async fn move_rows(
         let shards: Vec<i16> = places.iter().map(|(of, ..)| shard_number(*of)).collect();
         let ids: Vec<Uuid> = places.iter().map(|(_, id, _)| Uuid::from_bytes(*id)).collect();
         let positions: Vec<i64> = places.iter().map(|(.., position)| *position).collect();
-        let moved = run(
-            transaction,
-            MOVE,
-            vec![shards.into(), ids.into(), positions.into()],
-        )
-        .await?;
+        let moved = run(transaction, MOVE, vec![shards.into(), ids.into(), positions.into()]).await?;
         return exactly(moved, places.len());
     }
     for some in places.chunks(BOUND_AT_ONCE) {
         let row = |at: usize| format!("(${}, ${}, ${})", at * 3 + 1, at * 3 + 2, at * 3 + 3);
         let rows: Vec<String> = (0..some.len()).map(row).collect();
-        let input = format!(
-            "WITH u (shard, pending_id, position) AS (VALUES {})",
-            rows.join(", ")
-        );
+        let input = format!("WITH u (shard, pending_id, position) AS (VALUES {})", rows.join(", "));
         let join = "FROM u CROSS JOIN feed_pending p ON p.shard = u.shard AND p.pending_id = u.pending_id";
         let binds = || -> Vec<Value> {
             let three = |(of, pending, position): &(Shard, [u8; 16], i64)| {
-                [
-                    Value::from(shard_number(*of)),
-                    id(*pending),
-                    Value::from(*position),
-                ]
+                [Value::from(shard_number(*of)), id(*pending), Value::from(*position)]
             };
             some.iter().flat_map(three).collect()
         };
@@ -397,9 +340,7 @@ fn exactly(moved: u64, meant: usize) -> Result<(), StoreFailure> {
     if usize::try_from(moved) == Ok(meant) {
         return Ok(());
     }
-    Err(StoreFailure::Permanent(format!(
-        "{moved} of {meant} pending rows were sequenced"
-    )))
+    Err(StoreFailure::Permanent(format!("{moved} of {meant} pending rows were sequenced")))
 }
 
 #[cfg(test)]
@@ -417,28 +358,15 @@ mod tests {
         };
         let all: Vec<FeedEntry> = wallets.iter().map(entry).collect();
         let id = [u8::try_from(at).unwrap(); 16];
-        Pending {
-            shard: Shard(1),
-            id,
-            at: Timestamp::from_micros(at),
-            entries: entries::write(&all),
-        }
+        Pending { shard: Shard(1), id, at: Timestamp::from_micros(at), entries: entries::write(&all) }
     }
 
     #[test]
     fn each_wallet_rises_whatever_the_pods_clocks_say() {
         // A slow pod's clock gave 1 and 2 to what happened last.
-        let rows = vec![
-            row(5, &[(1, 1), (2, 1)]),
-            row(1, &[(1, 2), (3, 4)]),
-            row(2, &[(3, 9)]),
-            row(3, &[(4, 1)]),
-        ];
-        let order: Vec<i64> = in_order(rows)
-            .unwrap()
-            .iter()
-            .map(|row| row.at.micros())
-            .collect();
+        let rows =
+            vec![row(5, &[(1, 1), (2, 1)]), row(1, &[(1, 2), (3, 4)]), row(2, &[(3, 9)]), row(3, &[(4, 1)])];
+        let order: Vec<i64> = in_order(rows).unwrap().iter().map(|row| row.at.micros()).collect();
         assert_eq!(order, [3, 5, 1, 2]);
     }
 }

@@ -136,11 +136,7 @@ pub(super) fn assemble_past(
         let mine = |(at, one): &&(usize, Transaction)| *at == place && one.reverses == Some(seq);
         let repaid = |(at, one): &&(usize, Repayment)| *at == place && one.owed_seq == seq;
         let past = Past {
-            reversals: reversals
-                .iter()
-                .filter(mine)
-                .map(|(_, one)| one.clone())
-                .collect(),
+            reversals: reversals.iter().filter(mine).map(|(_, one)| one.clone()).collect(),
             repayments: repayments.iter().filter(repaid).map(|(_, one)| *one).collect(),
             transaction,
         };

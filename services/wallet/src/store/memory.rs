@@ -65,9 +65,7 @@ fn limited<T>(found: impl Iterator<Item = T>, limit: u64) -> Vec<T> {
 
 impl Tables {
     fn history(&self, key: WalletKey) -> impl DoubleEndedIterator<Item = &Transaction> {
-        self.transactions
-            .range((key, i64::MIN)..=(key, i64::MAX))
-            .map(|(_, one)| one)
+        self.transactions.range((key, i64::MIN)..=(key, i64::MAX)).map(|(_, one)| one)
     }
 
     pub(super) fn transactions(
@@ -77,12 +75,7 @@ impl Tables {
         up_to: i64,
         limit: u64,
     ) -> Vec<Transaction> {
-        limited(
-            self.history(key)
-                .filter(|one| one.seq > after && one.seq <= up_to)
-                .cloned(),
-            limit,
-        )
+        limited(self.history(key).filter(|one| one.seq > after && one.seq <= up_to).cloned(), limit)
     }
 
     pub(super) fn newest(&self, key: WalletKey, span: Span, limit: u64) -> Vec<Transaction> {
@@ -96,29 +89,18 @@ impl Tables {
 
     pub(super) fn reversals(&self, key: WalletKey, seq: i64) -> Vec<Transaction> {
         let numbers = self.reversals.range((key, seq, i64::MIN)..=(key, seq, i64::MAX));
-        numbers
-            .filter_map(|(_, _, by)| self.transactions.get(&(key, *by)).cloned())
-            .collect()
+        numbers.filter_map(|(_, _, by)| self.transactions.get(&(key, *by)).cloned()).collect()
     }
 
     pub(super) fn open_holds(&self, key: WalletKey, after: Option<HoldId>, limit: u64) -> Vec<Hold> {
-        let first = after.map_or(Bound::Included((key, HoldId([0; 16]))), |id| {
-            Bound::Excluded((key, id))
-        });
-        let mine = self
-            .holds
-            .range((first, Bound::Included((key, HoldId([0xff; 16])))));
-        let open = mine
-            .map(|(_, hold)| hold)
-            .filter(|hold| hold.state == HoldState::Open);
+        let first = after.map_or(Bound::Included((key, HoldId([0; 16]))), |id| Bound::Excluded((key, id)));
+        let mine = self.holds.range((first, Bound::Included((key, HoldId([0xff; 16])))));
+        let open = mine.map(|(_, hold)| hold).filter(|hold| hold.state == HoldState::Open);
         limited(open.cloned(), limit)
     }
 
     pub(super) fn closed_grants(&self, key: WalletKey, before: Option<GrantId>, limit: u64) -> Vec<Grant> {
-        let all = self
-            .grants
-            .range((key, GrantId([0; 16]))..=(key, GrantId([0xff; 16])))
-            .rev();
+        let all = self.grants.range((key, GrantId([0; 16]))..=(key, GrantId([0xff; 16]))).rev();
         let mine = all.map(|(_, grant)| grant);
         let closed = mine.filter(|grant| !grant.is_open() && before.is_none_or(|before| grant.id < before));
         limited(closed.cloned(), limit)
@@ -131,15 +113,8 @@ impl Tables {
         after: Option<WalletId>,
         limit: u64,
     ) -> Vec<Wallet> {
-        let mine = self
-            .wallets
-            .values()
-            .filter(|wallet| wallet.shard == shard && wallet.tenant == tenant);
-        limited(
-            mine.filter(|wallet| after.is_none_or(|after| wallet.id > after))
-                .cloned(),
-            limit,
-        )
+        let mine = self.wallets.values().filter(|wallet| wallet.shard == shard && wallet.tenant == tenant);
+        limited(mine.filter(|wallet| after.is_none_or(|after| wallet.id > after)).cloned(), limit)
     }
 
     pub(super) fn has_costs(&self, tenant: &str) -> bool {
@@ -149,9 +124,7 @@ impl Tables {
 
     pub(super) fn names(&self, keys: &[WalletKey]) -> Vec<(WalletId, String, String, String)> {
         let found = keys.iter().filter_map(|key| self.wallets.get(key));
-        found
-            .map(|one| (one.id, one.tenant.clone(), one.customer.clone(), one.unit.clone()))
-            .collect()
+        found.map(|one| (one.id, one.tenant.clone(), one.customer.clone(), one.unit.clone())).collect()
     }
 
     pub(super) fn verify(&self, key: WalletKey) -> Option<(Wallet, Vec<Finding>)> {
@@ -170,10 +143,7 @@ impl Tables {
 
     pub(super) fn due(&self, shards: &[Shard], now: Timestamp, limit: u64) -> Vec<WalletKey> {
         let is_due = |wallet: &&Wallet| wallet.next_due.is_some_and(|due| due <= now);
-        let due = self
-            .wallets
-            .iter()
-            .filter(|(key, wallet)| shards.contains(&key.shard) && is_due(wallet));
+        let due = self.wallets.iter().filter(|(key, wallet)| shards.contains(&key.shard) && is_due(wallet));
         limited(due.map(|(key, _)| *key), limit)
     }
 
@@ -188,17 +158,12 @@ impl Tables {
 
     fn write(&mut self, write: &WalletWrite<'_>) -> Result<(), StoreFailure> {
         let wallet = &write.state.wallet;
-        let key = WalletKey {
-            shard: wallet.shard,
-            id: wallet.id,
-        };
+        let key = WalletKey { shard: wallet.shard, id: wallet.id };
         self.wallets.insert(key, wallet.clone());
         for one in &write.changes.transactions {
             let again = self.keys.insert((key, one.key), one.seq).is_some();
             if again || self.transactions.insert((key, one.seq), one.clone()).is_some() {
-                return Err(StoreFailure::Permanent(
-                    "a number or key is used twice".to_owned(),
-                ));
+                return Err(StoreFailure::Permanent("a number or key is used twice".to_owned()));
             }
         }
         for id in &write.changes.holds {
@@ -218,8 +183,7 @@ impl Tables {
         for (of, numbers) in &write.changes.reversals {
             self.reversals.extend(numbers.iter().map(|seq| (key, *of, *seq)));
         }
-        self.repayments
-            .extend(write.changes.repayments.iter().map(|one| (key, *one)));
+        self.repayments.extend(write.changes.repayments.iter().map(|one| (key, *one)));
         Ok(())
     }
 }
@@ -234,17 +198,11 @@ pub struct MemoryLane {
 
 impl MemoryLane {
     pub(super) fn new(memory: Arc<Memory>) -> Self {
-        Self {
-            memory,
-            held: None,
-            locked: Vec::new(),
-        }
+        Self { memory, held: None, locked: Vec::new() }
     }
 
     fn held(&mut self) -> Result<&mut Tables, StoreFailure> {
-        self.held
-            .as_deref_mut()
-            .ok_or_else(|| StoreFailure::Transient("no batch is under way".to_owned()))
+        self.held.as_deref_mut().ok_or_else(|| StoreFailure::Transient("no batch is under way".to_owned()))
     }
 }
 
@@ -252,10 +210,7 @@ impl LaneStore for MemoryLane {
     async fn begin(&mut self, wallets: &[WalletKey]) -> Result<Vec<Option<Wallet>>, StoreFailure> {
         let tables = Arc::clone(&self.memory.tables).lock_owned().await;
         self.locked = wallets.to_vec();
-        let found = wallets
-            .iter()
-            .map(|key| tables.wallets.get(key).cloned())
-            .collect();
+        let found = wallets.iter().map(|key| tables.wallets.get(key).cloned()).collect();
         self.held = Some(tables);
         Ok(found)
     }
@@ -282,9 +237,7 @@ impl LaneStore for MemoryLane {
             loaded.grants.extend(found.map(|grant| (*place, grant.clone())));
         }
         for (place, seq) in &request.past {
-            loaded
-                .past
-                .extend(tables.past(locked[*place], *seq).map(|past| (*place, past)));
+            loaded.past.extend(tables.past(locked[*place], *seq).map(|past| (*place, past)));
         }
         Ok(loaded)
     }

@@ -30,10 +30,7 @@ pub use schema::MIGRATIONS;
 
 /// Where a wallet service keeps its ledger. Clones share it.
 #[derive(Clone, Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "a process has one, and copies of it are handles"
-)]
+#[allow(clippy::large_enum_variant, reason = "a process has one, and copies of it are handles")]
 pub enum Store {
     /// SQLite or PostgreSQL.
     Database(Database),

@@ -87,9 +87,7 @@ pub struct PostgresLane {
 
 impl Debug for PostgresLane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresLane")
-            .field("connected", &self.connection.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("PostgresLane").field("connected", &self.connection.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -120,11 +118,7 @@ impl PostgresLane {
     /// Connects when first used.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self {
-            database,
-            connection: None,
-            locked: Vec::new(),
-        }
+        Self { database, connection: None, locked: Vec::new() }
     }
 
     /// Its connection, made now if need be.
@@ -133,25 +127,16 @@ impl PostgresLane {
             return Ok(());
         }
         let lost = |error: &dyn std::error::Error| StoreFailure::Transient(error.to_string());
-        let fresh = self
-            .database
-            .lane_connection()
-            .await
-            .map_err(|error| lost(&error))?;
+        let fresh = self.database.lane_connection().await.map_err(|error| lost(&error))?;
         let mut fresh =
             fresh.ok_or_else(|| StoreFailure::Permanent("not a PostgreSQL database".to_owned()))?;
-        fresh
-            .execute(sqlx::raw_sql(SESSION))
-            .await
-            .map_err(|error| lost(&error))?;
+        fresh.execute(sqlx::raw_sql(SESSION)).await.map_err(|error| lost(&error))?;
         self.connection = Some(fresh);
         Ok(())
     }
 
     fn connection(&mut self) -> Result<&mut PgConnection, StoreFailure> {
-        self.connection
-            .as_mut()
-            .ok_or_else(|| StoreFailure::Transient("not connected".to_owned()))
+        self.connection.as_mut().ok_or_else(|| StoreFailure::Transient("not connected".to_owned()))
     }
 
     fn places(&self, wallets: impl Iterator<Item = usize>) -> Places {
@@ -160,8 +145,7 @@ impl PostgresLane {
             let key = self.locked[place];
             out.shards.push(row::shard_number(key.shard));
             out.ids.push(Uuid::from_bytes(key.id.0));
-            out.places
-                .push(i64::try_from(place).expect("a batch has few wallets"));
+            out.places.push(i64::try_from(place).expect("a batch has few wallets"));
         }
         out
     }
@@ -173,19 +157,13 @@ impl PostgresLane {
         wallets: Places,
         more: Option<Uuids>,
     ) -> Result<Vec<PgRow>, StoreFailure> {
-        let query = sqlx::query(sql)
-            .bind(wallets.shards)
-            .bind(wallets.ids)
-            .bind(wallets.places);
+        let query = sqlx::query(sql).bind(wallets.shards).bind(wallets.ids).bind(wallets.places);
         let query = match more {
             None => query,
             Some(Uuids::Ids(ids)) => query.bind(ids),
             Some(Uuids::Numbers(numbers)) => query.bind(numbers),
         };
-        query
-            .fetch_all(self.connection()?)
-            .await
-            .map_err(|error| failed(&error))
+        query.fetch_all(self.connection()?).await.map_err(|error| failed(&error))
     }
 
     async fn by_id<T>(
@@ -210,13 +188,9 @@ impl PostgresLane {
         let numbers = || Some(Uuids::Numbers(wanted.iter().map(|(_, seq)| *seq).collect()));
         let rows = self.rows(PAST, self.places(wallets()), numbers()).await?;
         let transactions = placed(&rows, row::transaction)?;
-        let rows = self
-            .rows(PAST_REVERSALS, self.places(wallets()), numbers())
-            .await?;
+        let rows = self.rows(PAST_REVERSALS, self.places(wallets()), numbers()).await?;
         let reversals = placed(&rows, row::transaction)?;
-        let rows = self
-            .rows(PAST_REPAYMENTS, self.places(wallets()), numbers())
-            .await?;
+        let rows = self.rows(PAST_REPAYMENTS, self.places(wallets()), numbers()).await?;
         let repayments = placed(&rows, row::repayment)?;
         Ok(super::lane::assemble_past(transactions, &reversals, &repayments))
     }
@@ -232,19 +206,13 @@ impl PostgresLane {
         let grants = full(|wallet| wallet.grants.len() == GRANTS_IN_ROW);
         let lots = full(|wallet| wallet.lots.len() == LOTS_IN_ROW);
         if !grants.is_empty() {
-            let rows = self
-                .rows(OVERFLOW_GRANTS, self.places(grants.into_iter()), None)
-                .await?;
+            let rows = self.rows(OVERFLOW_GRANTS, self.places(grants.into_iter()), None).await?;
             for (place, grant) in placed(&rows, row::grant)? {
-                found[place]
-                    .iter_mut()
-                    .for_each(|wallet| wallet.grants.push(grant.clone()));
+                found[place].iter_mut().for_each(|wallet| wallet.grants.push(grant.clone()));
             }
         }
         if !lots.is_empty() {
-            let rows = self
-                .rows(OVERFLOW_LOTS, self.places(lots.into_iter()), None)
-                .await?;
+            let rows = self.rows(OVERFLOW_LOTS, self.places(lots.into_iter()), None).await?;
             for (place, lot) in placed(&rows, row::lot)? {
                 found[place].iter_mut().for_each(|wallet| wallet.lots.push(lot));
             }
@@ -264,10 +232,7 @@ fn placed<T>(
     read: impl Fn(&PgRow, usize) -> Result<T, RowError>,
 ) -> Result<Vec<(usize, T)>, StoreFailure> {
     let one = |row: &PgRow| Ok((usize::try_from(row.int(0)?).unwrap_or_default(), read(row, 1)?));
-    rows.iter()
-        .map(one)
-        .collect::<Result<_, RowError>>()
-        .map_err(|error| unreadable(&error))
+    rows.iter().map(one).collect::<Result<_, RowError>>().map_err(|error| unreadable(&error))
 }
 
 impl LaneStore for PostgresLane {
@@ -275,17 +240,10 @@ impl LaneStore for PostgresLane {
         self.connect().await?;
         self.locked = wallets.to_vec();
         let connection = self.connection()?;
-        connection
-            .execute(sqlx::raw_sql("BEGIN"))
-            .await
-            .map_err(|error| failed(&error))?;
+        connection.execute(sqlx::raw_sql("BEGIN")).await.map_err(|error| failed(&error))?;
         let shards: Vec<i16> = wallets.iter().map(|key| row::shard_number(key.shard)).collect();
         let ids: Vec<Uuid> = wallets.iter().map(|key| Uuid::from_bytes(key.id.0)).collect();
-        let rows = sqlx::query(LOCK)
-            .bind(shards)
-            .bind(ids)
-            .fetch_all(connection)
-            .await;
+        let rows = sqlx::query(LOCK).bind(shards).bind(ids).fetch_all(connection).await;
         let rows = rows.map_err(|error| failed(&error))?;
         let mut found = vec![None; wallets.len()];
         for (place, wallet) in placed(&rows, row::wallet)? {

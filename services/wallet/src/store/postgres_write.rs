@@ -50,9 +50,7 @@ pub(super) fn exactly(what: &str, changed: usize, meant: usize) -> Result<(), St
     if changed == meant {
         return Ok(());
     }
-    Err(StoreFailure::Permanent(format!(
-        "{what}: {changed} of {meant} rows were written"
-    )))
+    Err(StoreFailure::Permanent(format!("{what}: {changed} of {meant} rows were written")))
 }
 
 fn column<'q, T, C>(rows: &'q [T], of: impl Fn(&'q T) -> C) -> Vec<C> {
@@ -66,22 +64,10 @@ async fn hot(connection: &mut PgConnection, rows: &RowsOut<'_>) -> Result<(), St
         .bind(column(rows.pending, |one| Uuid::from_bytes(one.id)))
         .bind(column(rows.pending, |one| one.at.micros()))
         .bind(column(rows.pending, |one| one.entries.as_str()));
-    let counts = query
-        .fetch_one(connection)
-        .await
-        .map_err(|error| failed(&error))?;
-    let count = |at: usize| {
-        counts
-            .try_get::<i64, _>(at)
-            .ok()
-            .and_then(|count| usize::try_from(count).ok())
-    };
+    let counts = query.fetch_one(connection).await.map_err(|error| failed(&error))?;
+    let count = |at: usize| counts.try_get::<i64, _>(at).ok().and_then(|count| usize::try_from(count).ok());
     exactly("wallets", count(0).unwrap_or_default(), rows.wallets.len())?;
-    exactly(
-        "transactions",
-        count(1).unwrap_or_default(),
-        rows.transactions.len(),
-    )?;
+    exactly("transactions", count(1).unwrap_or_default(), rows.transactions.len())?;
     exactly("feed_pending", count(2).unwrap_or_default(), rows.pending.len())
 }
 
@@ -101,15 +87,11 @@ fn bind_wallets<'q>(query: Bound<'q>, wallets: &[(&'q Wallet, bool)]) -> Bound<'
         .bind(credits(|wallet| wallet.spent))
         .bind(credits(|wallet| wallet.expired))
         .bind(credits(|wallet| wallet.revoked))
-        .bind(column(wallets, |(wallet, _)| {
-            wallet.next_due.map(Timestamp::micros)
-        }))
+        .bind(column(wallets, |(wallet, _)| wallet.next_due.map(Timestamp::micros)))
         .bind(column(wallets, |(wallet, _)| &wallet.hash.0[..]))
         .bind(column(wallets, |(wallet, _)| encoding::rests(in_row(wallet).0)))
         .bind(column(wallets, |(wallet, _)| encoding::lots(in_row(wallet).1)))
-        .bind(column(wallets, |(wallet, terms)| {
-            terms.then(|| encoding::grants_terms(in_row(wallet).0))
-        }))
+        .bind(column(wallets, |(wallet, terms)| terms.then(|| encoding::grants_terms(in_row(wallet).0))))
 }
 
 fn bind_transactions<'q>(query: Bound<'q>, rows: &RowsOut<'q>) -> Bound<'q> {
@@ -133,12 +115,8 @@ fn bind_transactions<'q>(query: Bound<'q>, rows: &RowsOut<'q>) -> Bound<'q> {
         .bind(column(all, |(_, one)| &one.hash.0[..]))
         .bind(column(all, |(_, one)| one.hold.map(|id| Uuid::from_bytes(id.0))))
         .bind(column(all, |(_, one)| one.reverses))
-        .bind(column(all, |(_, one)| {
-            one.text_hash.as_ref().map(|hash| &hash.0[..])
-        }))
-        .bind(column(all, |(_, one)| {
-            one.text.as_ref().map(|text| &text.salt[..])
-        }))
+        .bind(column(all, |(_, one)| one.text_hash.as_ref().map(|hash| &hash.0[..])))
+        .bind(column(all, |(_, one)| one.text.as_ref().map(|text| &text.salt[..])))
         .bind(column(all, |(_, one)| one.text.as_ref().map(encoding::text)))
         .bind(column(all, |(_, one)| encoding::extra(one)))
 }
@@ -167,9 +145,7 @@ async fn new_wallets(connection: &mut PgConnection, wallets: &[&Wallet]) -> Resu
         .bind(column(wallets, |wallet| thresholds(wallet)))
         .bind(column(wallets, |wallet| wallet.version))
         .bind(column(wallets, |wallet| wallet.created_at.micros()))
-        .bind(column(wallets, |wallet| {
-            wallet.frozen_since.map(Timestamp::micros)
-        }))
+        .bind(column(wallets, |wallet| wallet.frozen_since.map(Timestamp::micros)))
         .bind(column(wallets, |wallet| encoding::grants_terms(in_row(wallet).0)))
         .bind(column(wallets, |wallet| wallet.head))
         .bind(column(wallets, |wallet| wallet.last_at.micros()))
@@ -186,17 +162,11 @@ async fn new_wallets(connection: &mut PgConnection, wallets: &[&Wallet]) -> Resu
         .bind(column(wallets, |wallet| &wallet.hash.0[..]))
         .bind(column(wallets, |wallet| encoding::rests(in_row(wallet).0)))
         .bind(column(wallets, |wallet| encoding::lots(in_row(wallet).1)));
-    let made = query
-        .execute(connection)
-        .await
-        .map_err(|error| failed(&error))?
-        .rows_affected();
+    let made = query.execute(connection).await.map_err(|error| failed(&error))?.rows_affected();
     if usize::try_from(made) == Ok(wallets.len()) {
         return Ok(());
     }
-    Err(StoreFailure::Transient(
-        "another writer made the wallet first".to_owned(),
-    ))
+    Err(StoreFailure::Transient("another writer made the wallet first".to_owned()))
 }
 
 pub(super) fn thresholds(wallet: &Wallet) -> String {
@@ -218,19 +188,9 @@ async fn wallet_settings(connection: &mut PgConnection, wallets: &[&Wallet]) -> 
         .bind(column(wallets, |wallet| wallet.overdraft_limit.micros()))
         .bind(column(wallets, |wallet| thresholds(wallet)))
         .bind(column(wallets, |wallet| wallet.version))
-        .bind(column(wallets, |wallet| {
-            wallet.frozen_since.map(Timestamp::micros)
-        }));
-    let changed = query
-        .execute(connection)
-        .await
-        .map_err(|error| failed(&error))?
-        .rows_affected();
-    exactly(
-        "wallets",
-        usize::try_from(changed).unwrap_or_default(),
-        wallets.len(),
-    )
+        .bind(column(wallets, |wallet| wallet.frozen_since.map(Timestamp::micros)));
+    let changed = query.execute(connection).await.map_err(|error| failed(&error))?.rows_affected();
+    exactly("wallets", usize::try_from(changed).unwrap_or_default(), wallets.len())
 }
 
 /// A statement whose first two binds are shard and wallet.
@@ -291,9 +251,7 @@ fn bind_holds<'q>(sql: &'static str, all: &'q [Of<&Hold>]) -> Bound<'q> {
         .bind(column(all, |one| one.what.uncharged.micros()))
         .bind(column(all, |one| encoding::ints(one.what.parts.iter().copied())))
         .bind(column(all, |one| one.what.expires_at.micros()))
-        .bind(column(all, |one| {
-            i64::try_from(one.what.grace.as_secs()).unwrap_or(i64::MAX)
-        }))
+        .bind(column(all, |one| i64::try_from(one.what.grace.as_secs()).unwrap_or(i64::MAX)))
 }
 
 async fn grants_and_lots(connection: &mut PgConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
@@ -319,12 +277,8 @@ async fn grants_and_lots(connection: &mut PgConnection, rows: &RowsOut<'_>) -> R
             .bind(column(all, |one| i16::from(one.what.grant.source.number())))
             .bind(column(all, |one| i16::from(one.what.grant.state.number())))
             .bind(column(all, |one| i16::from(one.what.grant.owed_policy.number())))
-            .bind(column(all, |one| {
-                i16::try_from(one.what.grant.priority).unwrap_or(i16::MAX)
-            }))
-            .bind(column(all, |one| {
-                one.what.grant.revoke_shortfall.map(|shortfall| shortfall as i16)
-            }))
+            .bind(column(all, |one| i16::try_from(one.what.grant.priority).unwrap_or(i16::MAX)))
+            .bind(column(all, |one| one.what.grant.revoke_shortfall.map(|shortfall| shortfall as i16)))
             .bind(column(all, |one| one.what.grant.rollover))
             .bind(column(all, |one| one.what.grant.renewed))
             .bind(column(all, |one| one.what.grant.is_open()))
@@ -334,19 +288,11 @@ async fn grants_and_lots(connection: &mut PgConnection, rows: &RowsOut<'_>) -> R
             .bind(column(all, |one| one.what.grant.rest.micros()))
             .bind(column(all, |one| one.what.grant.held.micros()))
             .bind(column(all, |one| one.what.grant.effective_at.micros()))
-            .bind(column(all, |one| {
-                one.what.grant.expires_at.map(Timestamp::micros)
-            }))
+            .bind(column(all, |one| one.what.grant.expires_at.map(Timestamp::micros)))
             .bind(column(all, |one| one.what.grant.cost_basis))
-            .bind(column(all, |one| {
-                one.what.grant.period_end.map(Timestamp::micros)
-            }))
-            .bind(column(all, |one| {
-                one.what.grant.paid.as_ref().map(|paid| paid.nanos)
-            }))
-            .bind(column(all, |one| {
-                one.what.grant.paid.as_ref().map(|paid| paid.currency.as_str())
-            }))
+            .bind(column(all, |one| one.what.grant.period_end.map(Timestamp::micros)))
+            .bind(column(all, |one| one.what.grant.paid.as_ref().map(|paid| paid.nanos)))
+            .bind(column(all, |one| one.what.grant.paid.as_ref().map(|paid| paid.currency.as_str())))
             .bind(column(all, |one| encoding::texts(&one.what.grant.event_types)))
             .bind(column(all, |one| one.what.grant.removed.micros()));
         exactly("grants", run(connection, query).await?, all.len())?;
@@ -375,9 +321,7 @@ async fn history(connection: &mut PgConnection, rows: &RowsOut<'_>) -> Result<()
             .bind(column(repaid, |one| one.what.owed_seq))
             .bind(column(repaid, |one| one.what.seq))
             .bind(column(repaid, |one| i64::from(one.what.ordinal)))
-            .bind(column(repaid, |one| {
-                one.what.grant.map(|id| Uuid::from_bytes(id.0))
-            }))
+            .bind(column(repaid, |one| one.what.grant.map(|id| Uuid::from_bytes(id.0))))
             .bind(column(repaid, |one| one.what.amount.micros()));
         exactly("repayments", run(connection, query).await?, repaid.len())?;
     }

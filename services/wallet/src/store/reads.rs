@@ -58,24 +58,15 @@ pub(super) async fn all<T>(
     read: impl Fn(&QueryResult, usize) -> Result<T, RowError>,
 ) -> Result<Vec<T>, StoreFailure> {
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, binds);
-    let rows = connection
-        .query_all_raw(statement)
-        .await
-        .map_err(|error| failed(&error))?;
-    rows.iter()
-        .map(|row| read(row, 0))
-        .collect::<Result<_, _>>()
-        .map_err(|error| failed_row(&error))
+    let rows = connection.query_all_raw(statement).await.map_err(|error| failed(&error))?;
+    rows.iter().map(|row| read(row, 0)).collect::<Result<_, _>>().map_err(|error| failed_row(&error))
 }
 
 const REPAYMENTS: &str = "SELECT r.owed_seq, r.seq, r.ordinal, r.grant_id, r.amount FROM repayments r \
        WHERE r.shard = $1 AND r.wallet_id = $2";
 const REVERSED_BY: &str = "SELECT r.of_seq, r.seq FROM reversals r WHERE r.shard = $1 AND r.wallet_id = $2";
-const WALLET: &str = concat!(
-    "SELECT ",
-    wallet_columns!(),
-    " FROM wallets w WHERE w.shard = $1 AND w.wallet_id = $2"
-);
+const WALLET: &str =
+    concat!("SELECT ", wallet_columns!(), " FROM wallets w WHERE w.shard = $1 AND w.wallet_id = $2");
 const OVERFLOW_GRANTS: &str = concat!(
     "SELECT ",
     grant_columns!(),
@@ -158,14 +149,10 @@ async fn fill(
     wallet: &mut Wallet,
 ) -> Result<(), StoreFailure> {
     if wallet.grants.len() == GRANTS_IN_ROW {
-        wallet
-            .grants
-            .extend(all(connection, OVERFLOW_GRANTS, of(key), row::grant).await?);
+        wallet.grants.extend(all(connection, OVERFLOW_GRANTS, of(key), row::grant).await?);
     }
     if wallet.lots.len() == LOTS_IN_ROW {
-        wallet
-            .lots
-            .extend(all(connection, OVERFLOW_LOTS, of(key), row::lot).await?);
+        wallet.lots.extend(all(connection, OVERFLOW_LOTS, of(key), row::lot).await?);
     }
     Ok(())
 }
@@ -174,10 +161,7 @@ async fn snapshot(database: &Database) -> Result<sea_orm::DatabaseTransaction, S
     let begun = match database.engine() {
         chit_store::Engine::Sqlite => database.reader().begin().await,
         chit_store::Engine::Postgres => {
-            database
-                .reader()
-                .begin_with_config(Some(IsolationLevel::RepeatableRead), None)
-                .await
+            database.reader().begin_with_config(Some(IsolationLevel::RepeatableRead), None).await
         }
     };
     begun.map_err(|error| failed(&error))
@@ -245,9 +229,9 @@ impl Store {
     pub async fn hold(&self, key: WalletKey, hold: HoldId) -> Result<Option<Hold>, StoreFailure> {
         match self {
             Store::Memory(memory) => Ok(memory.read().await.holds.get(&(key, hold)).cloned()),
-            Store::Database(database) => Ok(all(database.reader(), HOLD, with(key, [id(hold.0)]), row::hold)
-                .await?
-                .pop()),
+            Store::Database(database) => {
+                Ok(all(database.reader(), HOLD, with(key, [id(hold.0)]), row::hold).await?.pop())
+            }
         }
     }
 
@@ -292,13 +276,7 @@ impl Store {
         match self {
             Store::Memory(memory) => Ok(memory.read().await.reversals(key, seq)),
             Store::Database(database) => {
-                all(
-                    database.reader(),
-                    REVERSALS,
-                    with(key, [seq.into()]),
-                    row::transaction,
-                )
-                .await
+                all(database.reader(), REVERSALS, with(key, [seq.into()]), row::transaction).await
             }
         }
     }
@@ -314,13 +292,7 @@ impl Store {
             Store::Memory(memory) => Ok(memory.read().await.closed_grants(key, before, limit)),
             Store::Database(database) => {
                 let before = id(before.map_or([0xff; 16], |grant| grant.0));
-                all(
-                    database.reader(),
-                    CLOSED_GRANTS,
-                    with(key, [before, limited(limit)]),
-                    row::grant,
-                )
-                .await
+                all(database.reader(), CLOSED_GRANTS, with(key, [before, limited(limit)]), row::grant).await
             }
         }
     }
@@ -330,11 +302,7 @@ impl Store {
         match self {
             Store::Memory(memory) => Ok(memory.read().await.grants.get(&(key, grant)).cloned()),
             Store::Database(database) => {
-                Ok(
-                    all(database.reader(), GRANT, with(key, [id(grant.0)]), row::grant)
-                        .await?
-                        .pop(),
-                )
+                Ok(all(database.reader(), GRANT, with(key, [id(grant.0)]), row::grant).await?.pop())
             }
         }
     }
@@ -367,9 +335,7 @@ impl Store {
             Store::Memory(memory) => Ok(memory.read().await.has_costs(tenant)),
             Store::Database(database) => {
                 let read = |row: &QueryResult, at: usize| row.int(at);
-                Ok(!all(database.reader(), COSTS, vec![tenant.into()], read)
-                    .await?
-                    .is_empty())
+                Ok(!all(database.reader(), COSTS, vec![tenant.into()], read).await?.is_empty())
             }
         }
     }
@@ -393,12 +359,7 @@ impl Store {
             sql.push(')');
             let binds = chunk.iter().flat_map(|key| of(*key)).collect();
             let read = |row: &QueryResult, at: usize| {
-                Ok((
-                    WalletId(row.id(at)?),
-                    row.text(at + 1)?,
-                    row.text(at + 2)?,
-                    row.text(at + 3)?,
-                ))
+                Ok((WalletId(row.id(at)?), row.text(at + 1)?, row.text(at + 2)?, row.text(at + 3)?))
             };
             found.extend(all(database.reader(), sql, binds, read).await?);
         }
@@ -440,10 +401,8 @@ async fn verify(
     let holds = with(key, [id([0; 16]), limited(NO_LIMIT)]);
     let holds = all(connection, OPEN_HOLDS, holds, row::hold).await?;
     let repayments = all(connection, REPAYMENTS, with(key, []), row::repayment).await?;
-    let reversals = all(connection, REVERSED_BY, with(key, []), |row, at| {
-        Ok((row.int(at)?, row.int(at + 1)?))
-    })
-    .await?;
+    let reversals =
+        all(connection, REVERSED_BY, with(key, []), |row, at| Ok((row.int(at)?, row.int(at + 1)?))).await?;
     verifier.compare_links(&repayments, &reversals);
     let findings = verifier.finish(&wallet, &closed, &holds);
     Ok(Some((wallet, findings)))

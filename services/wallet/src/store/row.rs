@@ -53,9 +53,7 @@ pub trait Columns {
     /// So many bytes.
     fn bytes<const N: usize>(&self, at: usize) -> Result<[u8; N], RowError> {
         let bytes = self.optional_bytes(at)?.unwrap_or_default();
-        bytes
-            .try_into()
-            .map_err(|_| unreadable("bytes", "bytes of another length"))
+        bytes.try_into().map_err(|_| unreadable("bytes", "bytes of another length"))
     }
 }
 
@@ -102,10 +100,7 @@ columns_of!(SqliteRow, try_get);
 columns_of!(QueryResult, try_get_by_index);
 
 fn unreadable(column: &'static str, what: impl ToString) -> RowError {
-    RowError::Packed(Unreadable {
-        column,
-        what: what.to_string(),
-    })
+    RowError::Packed(Unreadable { column, what: what.to_string() })
 }
 
 fn number(column: &'static str, value: i16) -> Result<u8, RowError> {
@@ -186,9 +181,7 @@ pub fn transaction(row: &impl Columns, at: usize) -> Result<Transaction, RowErro
     let credits = |place| row.int(at + place).map(Credits::from_micros);
     let hold = row.optional_id(at + 13)?.map(HoldId);
     let kind = TransactionKind::from_number(number("kind", row.small(at + 2)?)?);
-    let text_hash = row
-        .optional_bytes(at + 15)?
-        .map(|bytes| bytes.try_into().map(Hash));
+    let text_hash = row.optional_bytes(at + 15)?.map(|bytes| bytes.try_into().map(Hash));
     let mut transaction = Transaction {
         wallet: WalletId(row.id(at)?),
         seq: row.int(at + 1)?,
@@ -205,9 +198,7 @@ pub fn transaction(row: &impl Columns, at: usize) -> Result<Transaction, RowErro
         event_type: row.text(at + 12)?,
         hold,
         reverses: row.optional_int(at + 14)?,
-        text_hash: text_hash
-            .transpose()
-            .map_err(|_| unreadable("text_hash", "bytes of another length"))?,
+        text_hash: text_hash.transpose().map_err(|_| unreadable("text_hash", "bytes of another length"))?,
         grants: Vec::new(),
         hold_terms: None,
         committed: None,
@@ -222,9 +213,7 @@ pub fn transaction(row: &impl Columns, at: usize) -> Result<Transaction, RowErro
         text: None,
     };
     if let (Some(salt), Some(text)) = (row.optional_bytes(at + 17)?, row.optional_text(at + 18)?) {
-        let salt = salt
-            .try_into()
-            .map_err(|_| unreadable("text_salt", "bytes of another length"))?;
+        let salt = salt.try_into().map_err(|_| unreadable("text_salt", "bytes of another length"))?;
         transaction.text = Some(encoding::read_text(salt, &text)?);
     }
     if let Some(extra) = row.optional_text(at + 19)? {
@@ -328,8 +317,5 @@ pub fn repayment(row: &impl Columns, at: usize) -> Result<Repayment, RowError> {
 
 /// Reads a lot: seq, rest, which begin at `at`.
 pub fn lot(row: &impl Columns, at: usize) -> Result<Lot, RowError> {
-    Ok(Lot {
-        seq: row.int(at)?,
-        rest: Credits::from_micros(row.int(at + 1)?),
-    })
+    Ok(Lot { seq: row.int(at)?, rest: Credits::from_micros(row.int(at + 1)?) })
 }

@@ -45,10 +45,7 @@ pub struct RowsOut<'a> {
 impl<'a> RowsOut<'a> {
     /// Sorts what the wallets changed by table.
     pub fn gather(writes: &[WalletWrite<'a>], pending: &'a [Pending]) -> Self {
-        let mut out = RowsOut {
-            pending,
-            ..RowsOut::default()
-        };
+        let mut out = RowsOut { pending, ..RowsOut::default() };
         for write in writes {
             out.wallet(write);
             out.history(write);
@@ -90,13 +87,10 @@ impl<'a> RowsOut<'a> {
 
     fn history(&mut self, write: &WalletWrite<'a>) {
         let wallet = &write.state.wallet;
-        self.transactions
-            .extend(write.changes.transactions.iter().map(|one| (wallet.shard, one)));
-        self.repayments
-            .extend(write.changes.repayments.iter().map(|one| of(wallet, *one)));
+        self.transactions.extend(write.changes.transactions.iter().map(|one| (wallet.shard, one)));
+        self.repayments.extend(write.changes.repayments.iter().map(|one| of(wallet, *one)));
         for (of_seq, reversals) in &write.changes.reversals {
-            self.reversals
-                .extend(reversals.iter().map(|seq| of(wallet, (*of_seq, *seq))));
+            self.reversals.extend(reversals.iter().map(|seq| of(wallet, (*of_seq, *seq))));
         }
     }
 
@@ -104,11 +98,7 @@ impl<'a> RowsOut<'a> {
         let wallet = &write.state.wallet;
         let first = write.changes.transactions.first().map_or(i64::MAX, |one| one.seq);
         for id in &write.changes.holds {
-            let hold = write
-                .state
-                .holds
-                .get(id)
-                .filter(|hold| hold.state != HoldState::Closed);
+            let hold = write.state.holds.get(id).filter(|hold| hold.state != HoldState::Closed);
             // Its id tells which transaction made it.
             let is_new = id.reserved_by() >= first;
             match hold {
@@ -124,9 +114,7 @@ impl<'a> RowsOut<'a> {
     fn overflow(&mut self, write: &WalletWrite<'a>) {
         let wallet = &write.state.wallet;
         let beyond = wallet.grants.get(GRANTS_IN_ROW..).unwrap_or_default();
-        let before = write
-            .overflow_before
-            .map_or(&[][..], |before| before.grants.as_slice());
+        let before = write.overflow_before.map_or(&[][..], |before| before.grants.as_slice());
         for id in &write.changes.grants {
             let open = wallet.grants.iter().find(|grant| grant.id == *id);
             if let Some(grant) = open.or_else(|| write.state.closed_grants.get(id)) {
@@ -136,60 +124,32 @@ impl<'a> RowsOut<'a> {
         }
         let told = |id| write.changes.grants.contains(id);
         let was_beyond = before.get(GRANTS_IN_ROW..).unwrap_or_default();
-        for grant in beyond
-            .iter()
-            .filter(|grant| !told(&grant.id) && !was_beyond.contains(grant))
-        {
-            self.grants.push(of(
-                wallet,
-                GrantRow {
-                    grant,
-                    overflow: true,
-                },
-            ));
+        for grant in beyond.iter().filter(|grant| !told(&grant.id) && !was_beyond.contains(grant)) {
+            self.grants.push(of(wallet, GrantRow { grant, overflow: true }));
         }
         // One that moved up into the row leaves a row that no longer counts.
         let in_row = &wallet.grants[..wallet.grants.len().min(GRANTS_IN_ROW)];
         for grant in in_row.iter().filter(|grant| !told(&grant.id)) {
             if was_beyond.iter().any(|before| before.id == grant.id) {
-                self.grants.push(of(
-                    wallet,
-                    GrantRow {
-                        grant,
-                        overflow: false,
-                    },
-                ));
+                self.grants.push(of(wallet, GrantRow { grant, overflow: false }));
             }
         }
         let lots = wallet.lots.get(LOTS_IN_ROW..).unwrap_or_default();
-        let lots_before = write
-            .overflow_before
-            .and_then(|before| before.lots.get(LOTS_IN_ROW..))
-            .unwrap_or_default();
+        let lots_before =
+            write.overflow_before.and_then(|before| before.lots.get(LOTS_IN_ROW..)).unwrap_or_default();
         // Both are in order of their numbers, and a debtor may have thousands.
-        let among = |lots: &[Lot], seq| {
-            lots.binary_search_by_key(&seq, |lot| lot.seq)
-                .ok()
-                .map(|at| lots[at])
-        };
+        let among =
+            |lots: &[Lot], seq| lots.binary_search_by_key(&seq, |lot| lot.seq).ok().map(|at| lots[at]);
         self.lots.extend(
-            lots.iter()
-                .filter(|lot| among(lots_before, lot.seq) != Some(**lot))
-                .map(|lot| of(wallet, *lot)),
+            lots.iter().filter(|lot| among(lots_before, lot.seq) != Some(**lot)).map(|lot| of(wallet, *lot)),
         );
-        let gone = lots_before
-            .iter()
-            .filter(|before| among(lots, before.seq).is_none());
+        let gone = lots_before.iter().filter(|before| among(lots, before.seq).is_none());
         self.lots_gone.extend(gone.map(|lot| of(wallet, lot.seq)));
     }
 }
 
 fn of<T>(wallet: &Wallet, what: T) -> Of<T> {
-    Of {
-        shard: wallet.shard,
-        wallet: wallet.id,
-        what,
-    }
+    Of { shard: wallet.shard, wallet: wallet.id, what }
 }
 
 /// A wallet's grants and lots that go into its row.

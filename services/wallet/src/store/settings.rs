@@ -46,11 +46,7 @@ const EXPIRE: &str = "expire";
 #[must_use]
 pub fn write(settings: &Settings) -> String {
     let stored = Stored {
-        units: settings
-            .units
-            .iter()
-            .map(|unit| (unit.name.clone(), unit.description.clone()))
-            .collect(),
+        units: settings.units.iter().map(|unit| (unit.name.clone(), unit.description.clone())).collect(),
         reporting_currency: settings.reporting_currency.clone(),
         hold_ttl_seconds: settings.hold_ttl.as_secs(),
         hold_grace_seconds: settings.hold_grace.as_secs(),
@@ -69,11 +65,7 @@ pub fn read(version: i64, json: &str) -> Result<Settings, Unreadable> {
     let stored: Stored = encoding::parse("settings", json)?;
     Ok(Settings {
         version,
-        units: stored
-            .units
-            .into_iter()
-            .map(|(name, description)| Unit { name, description })
-            .collect(),
+        units: stored.units.into_iter().map(|(name, description)| Unit { name, description }).collect(),
         reporting_currency: stored.reporting_currency,
         hold_ttl: Duration::from_secs(stored.hold_ttl_seconds),
         hold_grace: Duration::from_secs(stored.hold_grace_seconds),
@@ -126,10 +118,7 @@ impl Store {
     /// # Errors
     /// [`SaveFault::Conflict`], or when the database fails.
     pub async fn save_settings(&self, tenant: &str, settings: Settings) -> Result<Settings, SaveFault> {
-        let next = Settings {
-            version: settings.version + 1,
-            ..settings
-        };
+        let next = Settings { version: settings.version + 1, ..settings };
         match self {
             Store::Memory(memory) => memory.save_settings(tenant, next.clone())?,
             Store::Database(database) => save(database, tenant, &next).await?,
@@ -149,9 +138,7 @@ async fn save(database: &Database, tenant: &str, next: &Settings) -> Result<(), 
     let transaction = database.begin_write().await.map_err(unreachable)?;
     let inner = transaction.begin().await.map_err(seaorm)?;
     let changed = if next.version == 1 {
-        let nothing = OnConflict::column(settings::Column::Tenant)
-            .do_nothing()
-            .to_owned();
+        let nothing = OnConflict::column(settings::Column::Tenant).do_nothing().to_owned();
         let insert = settings::Entity::insert(row).on_conflict(nothing);
         insert.exec_without_returning(&inner).await.map_err(seaorm)?
     } else {
@@ -162,13 +149,8 @@ async fn save(database: &Database, tenant: &str, next: &Settings) -> Result<(), 
         update.exec(&inner).await.map_err(seaorm)?.rows_affected
     };
     if changed == 0 {
-        let present = settings::Entity::find_by_id(tenant)
-            .one(&inner)
-            .await
-            .map_err(seaorm)?;
-        return Err(SaveFault::Conflict {
-            version: present.map_or(0, |row| row.version),
-        });
+        let present = settings::Entity::find_by_id(tenant).one(&inner).await.map_err(seaorm)?;
+        return Err(SaveFault::Conflict { version: present.map_or(0, |row| row.version) });
     }
     inner.commit().await.map_err(seaorm)?;
     transaction.commit().await.map_err(seaorm)

@@ -119,17 +119,11 @@ impl SqliteLane {
     /// Waits for the writer with each batch.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self {
-            database,
-            transaction: None,
-            locked: Vec::new(),
-        }
+        Self { database, transaction: None, locked: Vec::new() }
     }
 
     fn transaction(&mut self) -> Result<&mut Transaction<'static, Sqlite>, StoreFailure> {
-        self.transaction
-            .as_mut()
-            .ok_or_else(|| StoreFailure::Transient("no batch is under way".to_owned()))
+        self.transaction.as_mut().ok_or_else(|| StoreFailure::Transient("no batch is under way".to_owned()))
     }
 
     async fn of_wallets<T>(
@@ -141,16 +135,11 @@ impl SqliteLane {
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<(i64, WalletKey)> = places
-            .iter()
-            .map(|place| (number(*place), self.locked[*place]))
-            .collect();
+        let rows: Vec<(i64, WalletKey)> =
+            places.iter().map(|place| (number(*place), self.locked[*place])).collect();
         let found = statement
             .fetch(self.transaction()?, &rows, |query, (place, key)| {
-                query
-                    .bind(place)
-                    .bind(row::shard_number(key.shard))
-                    .bind(&key.id.0[..])
+                query.bind(place).bind(row::shard_number(key.shard)).bind(&key.id.0[..])
             })
             .await
             .map_err(|error| failed(&error))?;
@@ -163,19 +152,14 @@ impl SqliteLane {
         wanted: impl Iterator<Item = (usize, [u8; 16])>,
         read: impl Fn(&SqliteRow, usize) -> Result<T, RowError>,
     ) -> Result<Vec<(usize, T)>, StoreFailure> {
-        let rows: Vec<(i64, WalletKey, [u8; 16])> = wanted
-            .map(|(place, id)| (number(place), self.locked[place], id))
-            .collect();
+        let rows: Vec<(i64, WalletKey, [u8; 16])> =
+            wanted.map(|(place, id)| (number(place), self.locked[place], id)).collect();
         if rows.is_empty() {
             return Ok(Vec::new());
         }
         let found = statement
             .fetch(self.transaction()?, &rows, |query, (place, key, id)| {
-                query
-                    .bind(place)
-                    .bind(row::shard_number(key.shard))
-                    .bind(&key.id.0[..])
-                    .bind(&id[..])
+                query.bind(place).bind(row::shard_number(key.shard)).bind(&key.id.0[..]).bind(&id[..])
             })
             .await
             .map_err(|error| failed(&error))?;
@@ -188,17 +172,11 @@ impl SqliteLane {
         wanted: &[(usize, i64)],
         read: impl Fn(&SqliteRow, usize) -> Result<T, RowError>,
     ) -> Result<Vec<(usize, T)>, StoreFailure> {
-        let rows: Vec<(i64, WalletKey, i64)> = wanted
-            .iter()
-            .map(|(place, seq)| (number(*place), self.locked[*place], *seq))
-            .collect();
+        let rows: Vec<(i64, WalletKey, i64)> =
+            wanted.iter().map(|(place, seq)| (number(*place), self.locked[*place], *seq)).collect();
         let found = statement
             .fetch(self.transaction()?, &rows, |query, (place, key, seq)| {
-                query
-                    .bind(place)
-                    .bind(row::shard_number(key.shard))
-                    .bind(&key.id.0[..])
-                    .bind(seq)
+                query.bind(place).bind(row::shard_number(key.shard)).bind(&key.id.0[..]).bind(seq)
             })
             .await
             .map_err(|error| failed(&error))?;
@@ -226,9 +204,7 @@ impl SqliteLane {
         let grants = full(|wallet| wallet.grants.len() == GRANTS_IN_ROW);
         let lots = full(|wallet| wallet.lots.len() == LOTS_IN_ROW);
         for (place, grant) in self.of_wallets(OVERFLOW_GRANTS, &grants, row::grant).await? {
-            found[place]
-                .iter_mut()
-                .for_each(|wallet| wallet.grants.push(grant.clone()));
+            found[place].iter_mut().for_each(|wallet| wallet.grants.push(grant.clone()));
         }
         for (place, lot) in self.of_wallets(OVERFLOW_LOTS, &lots, row::lot).await? {
             found[place].iter_mut().for_each(|wallet| wallet.lots.push(lot));
@@ -246,10 +222,7 @@ fn placed<T>(
     read: impl Fn(&SqliteRow, usize) -> Result<T, RowError>,
 ) -> Result<Vec<(usize, T)>, StoreFailure> {
     let one = |row: &SqliteRow| Ok((usize::try_from(row.int(0)?).unwrap_or_default(), read(row, 1)?));
-    rows.iter()
-        .map(one)
-        .collect::<Result<_, RowError>>()
-        .map_err(|error| unreadable(&error))
+    rows.iter().map(one).collect::<Result<_, RowError>>().map_err(|error| unreadable(&error))
 }
 
 /// A uuid as SQLite keeps it.
@@ -283,10 +256,7 @@ impl LaneStore for SqliteLane {
             grants: self.by_id(GRANTS, grants, row::grant).await?,
             past: self.past(&request.past).await?,
         };
-        loaded.holds.extend(
-            self.of_wallets(OPEN_HOLDS, &request.open_holds, row::hold)
-                .await?,
-        );
+        loaded.holds.extend(self.of_wallets(OPEN_HOLDS, &request.open_holds, row::hold).await?);
         Ok(loaded)
     }
 
@@ -302,10 +272,7 @@ impl LaneStore for SqliteLane {
             return transaction.rollback().await.map_err(|error| failed(&error));
         }
         // An error here may have come after the log was written: the keys will tell.
-        transaction
-            .commit()
-            .await
-            .map_err(|error| StoreFailure::Unknown(error.to_string()))
+        transaction.commit().await.map_err(|error| StoreFailure::Unknown(error.to_string()))
     }
 
     async fn recover(&mut self) {

@@ -37,10 +37,7 @@ async fn write<'q, T>(
     rows: &'q [T],
     bind: impl Fn(Query<'q>, &'q T) -> Query<'q>,
 ) -> Result<(), StoreFailure> {
-    let changed = statement
-        .execute(connection, rows, bind)
-        .await
-        .map_err(|error| failed(&error))?;
+    let changed = statement.execute(connection, rows, bind).await.map_err(|error| failed(&error))?;
     exactly(what, usize::try_from(changed).unwrap_or_default(), rows.len())
 }
 
@@ -76,28 +73,22 @@ async fn new_wallets(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> R
         columns: 27,
         tail: "",
     };
-    write(
-        connection,
-        "wallets",
-        INSERT,
-        &rows.new_wallets,
-        |query, wallet| {
-            let query = query
-                .bind(shard_number(wallet.shard))
-                .bind(&wallet.id.0[..])
-                .bind(wallet.tenant.as_str())
-                .bind(wallet.customer.as_str())
-                .bind(wallet.unit.as_str())
-                .bind(wallet.test)
-                .bind(wallet.overdraft_limit.micros())
-                .bind(thresholds(wallet))
-                .bind(wallet.version)
-                .bind(wallet.created_at.micros())
-                .bind(wallet.frozen_since.map(Timestamp::micros))
-                .bind(encoding::grants_terms(in_row(wallet).0));
-            bind_hot(query, wallet)
-        },
-    )
+    write(connection, "wallets", INSERT, &rows.new_wallets, |query, wallet| {
+        let query = query
+            .bind(shard_number(wallet.shard))
+            .bind(&wallet.id.0[..])
+            .bind(wallet.tenant.as_str())
+            .bind(wallet.customer.as_str())
+            .bind(wallet.unit.as_str())
+            .bind(wallet.test)
+            .bind(wallet.overdraft_limit.micros())
+            .bind(thresholds(wallet))
+            .bind(wallet.version)
+            .bind(wallet.created_at.micros())
+            .bind(wallet.frozen_since.map(Timestamp::micros))
+            .bind(encoding::grants_terms(in_row(wallet).0));
+        bind_hot(query, wallet)
+    })
     .await
 }
 
@@ -119,35 +110,23 @@ async fn wallets(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Resul
                version = u.version, frozen_since = u.frozen_since \
                FROM u WHERE w.shard = u.shard AND w.wallet_id = u.wallet_id",
     };
-    write(
-        connection,
-        "wallets",
-        UPDATE,
-        &rows.wallets,
-        |query, (wallet, terms)| {
-            let query = query
-                .bind(shard_number(wallet.shard))
-                .bind(&wallet.id.0[..])
-                .bind(terms.then(|| encoding::grants_terms(in_row(wallet).0)));
-            bind_hot(query, wallet)
-        },
-    )
+    write(connection, "wallets", UPDATE, &rows.wallets, |query, (wallet, terms)| {
+        let query = query
+            .bind(shard_number(wallet.shard))
+            .bind(&wallet.id.0[..])
+            .bind(terms.then(|| encoding::grants_terms(in_row(wallet).0)));
+        bind_hot(query, wallet)
+    })
     .await?;
-    write(
-        connection,
-        "wallets",
-        SETTINGS,
-        &rows.wallet_settings,
-        |query, wallet| {
-            query
-                .bind(shard_number(wallet.shard))
-                .bind(&wallet.id.0[..])
-                .bind(wallet.overdraft_limit.micros())
-                .bind(thresholds(wallet))
-                .bind(wallet.version)
-                .bind(wallet.frozen_since.map(Timestamp::micros))
-        },
-    )
+    write(connection, "wallets", SETTINGS, &rows.wallet_settings, |query, wallet| {
+        query
+            .bind(shard_number(wallet.shard))
+            .bind(&wallet.id.0[..])
+            .bind(wallet.overdraft_limit.micros())
+            .bind(thresholds(wallet))
+            .bind(wallet.version)
+            .bind(wallet.frozen_since.map(Timestamp::micros))
+    })
     .await
 }
 
@@ -159,36 +138,30 @@ async fn transactions(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> 
         columns: 21,
         tail: "",
     };
-    write(
-        connection,
-        "transactions",
-        INSERT,
-        &rows.transactions,
-        |query, (shard, one)| {
-            query
-                .bind(shard_number(*shard))
-                .bind(&one.wallet.0[..])
-                .bind(one.seq)
-                .bind(i16::from(one.kind.number()))
-                .bind(i16::from(one.origin.number()))
-                .bind(one.at.micros())
-                .bind(&one.key.0[..])
-                .bind(&one.fingerprint.0[..])
-                .bind(one.amount.micros())
-                .bind(one.available.micros())
-                .bind(one.held.micros())
-                .bind(one.owed.micros())
-                .bind(encoding::postings(one))
-                .bind(one.event_type.as_str())
-                .bind(&one.hash.0[..])
-                .bind(one.hold.map(|id| uuid(id.0)))
-                .bind(one.reverses)
-                .bind(one.text_hash.as_ref().map(|hash| &hash.0[..]))
-                .bind(one.text.as_ref().map(|text| &text.salt[..]))
-                .bind(one.text.as_ref().map(encoding::text))
-                .bind(encoding::extra(one))
-        },
-    )
+    write(connection, "transactions", INSERT, &rows.transactions, |query, (shard, one)| {
+        query
+            .bind(shard_number(*shard))
+            .bind(&one.wallet.0[..])
+            .bind(one.seq)
+            .bind(i16::from(one.kind.number()))
+            .bind(i16::from(one.origin.number()))
+            .bind(one.at.micros())
+            .bind(&one.key.0[..])
+            .bind(&one.fingerprint.0[..])
+            .bind(one.amount.micros())
+            .bind(one.available.micros())
+            .bind(one.held.micros())
+            .bind(one.owed.micros())
+            .bind(encoding::postings(one))
+            .bind(one.event_type.as_str())
+            .bind(&one.hash.0[..])
+            .bind(one.hold.map(|id| uuid(id.0)))
+            .bind(one.reverses)
+            .bind(one.text_hash.as_ref().map(|hash| &hash.0[..]))
+            .bind(one.text.as_ref().map(|text| &text.salt[..]))
+            .bind(one.text.as_ref().map(encoding::text))
+            .bind(encoding::extra(one))
+    })
     .await
 }
 
@@ -211,10 +184,8 @@ async fn holds(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<
     for holds in [&rows.new_holds, &rows.holds] {
         write(connection, "holds", UPSERT, holds, bind_hold).await?;
     }
-    write(connection, "holds", DELETE, &rows.holds_gone, |query, one| {
-        of(query, one).bind(&one.what.0[..])
-    })
-    .await
+    write(connection, "holds", DELETE, &rows.holds_gone, |query, one| of(query, one).bind(&one.what.0[..]))
+        .await
 }
 
 fn bind_hold<'q>(query: Query<'q>, one: &'q Of<&Hold>) -> Query<'q> {
@@ -292,10 +263,7 @@ async fn lots(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(
         of(query, one).bind(one.what.seq).bind(one.what.rest.micros())
     };
     write(connection, "owed_lots", LOTS, &rows.lots, lot).await?;
-    write(connection, "owed_lots", GONE, &rows.lots_gone, |query, one| {
-        of(query, one).bind(one.what)
-    })
-    .await
+    write(connection, "owed_lots", GONE, &rows.lots_gone, |query, one| of(query, one).bind(one.what)).await
 }
 
 async fn history(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
@@ -309,28 +277,18 @@ async fn history(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Resul
         columns: 4,
         tail: "",
     };
-    write(
-        connection,
-        "repayments",
-        REPAYMENTS,
-        &rows.repayments,
-        |query, one| {
-            of(query, one)
-                .bind(one.what.owed_seq)
-                .bind(one.what.seq)
-                .bind(i64::from(one.what.ordinal))
-                .bind(one.what.grant.map(|id| uuid(id.0)))
-                .bind(one.what.amount.micros())
-        },
-    )
+    write(connection, "repayments", REPAYMENTS, &rows.repayments, |query, one| {
+        of(query, one)
+            .bind(one.what.owed_seq)
+            .bind(one.what.seq)
+            .bind(i64::from(one.what.ordinal))
+            .bind(one.what.grant.map(|id| uuid(id.0)))
+            .bind(one.what.amount.micros())
+    })
     .await?;
-    write(
-        connection,
-        "reversals",
-        REVERSALS,
-        &rows.reversals,
-        |query, one| of(query, one).bind(one.what.0).bind(one.what.1),
-    )
+    write(connection, "reversals", REVERSALS, &rows.reversals, |query, one| {
+        of(query, one).bind(one.what.0).bind(one.what.1)
+    })
     .await
 }
 
@@ -347,10 +305,8 @@ async fn dues(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(
                ON d.shard = u.shard AND d.wallet_id = u.wallet_id)",
     };
     for dues in [&rows.new_dues, &rows.dues] {
-        write(connection, "wallet_due", UPSERT, dues, |query, one| {
-            of(query, one).bind(one.what.micros())
-        })
-        .await?;
+        write(connection, "wallet_due", UPSERT, dues, |query, one| of(query, one).bind(one.what.micros()))
+            .await?;
     }
     write(connection, "wallet_due", DELETE, &rows.dues_gone, of).await
 }
@@ -362,11 +318,7 @@ async fn pending(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Resul
         tail: "",
     };
     write(connection, "feed_pending", INSERT, rows.pending, |query, one| {
-        query
-            .bind(shard_number(one.shard))
-            .bind(&one.id[..])
-            .bind(one.at.micros())
-            .bind(one.entries.as_str())
+        query.bind(shard_number(one.shard)).bind(&one.id[..]).bind(one.at.micros()).bind(one.entries.as_str())
     })
     .await
 }

@@ -34,10 +34,7 @@ impl Store {
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let binds = vec![shard_number(*one).into(), now.micros().into(), limit.into()];
             let read = |row: &sea_orm::QueryResult, at: usize| {
-                Ok(WalletKey {
-                    shard: shard(row.small(at)?),
-                    id: WalletId(row.id(at + 1)?),
-                })
+                Ok(WalletKey { shard: shard(row.small(at)?), id: WalletId(row.id(at + 1)?) })
             };
             found.extend(all(database.reader(), sql, binds, read).await?);
         }
@@ -67,15 +64,8 @@ impl Store {
         let sql = "SELECT COALESCE(MAX(f.position), 0) FROM (SELECT position, at FROM feed WHERE shard = $1 \
              ORDER BY position LIMIT $2) f WHERE f.at < $3 AND NOT EXISTS (SELECT 1 FROM feed e WHERE e.shard = $1 \
              AND e.position < f.position AND e.at >= $3)";
-        let binds = vec![
-            shard_number(of).into(),
-            PURGE_AT_ONCE.into(),
-            before.micros().into(),
-        ];
-        let last = all(database.reader(), sql, binds, |row, at| row.int(at))
-            .await?
-            .pop()
-            .unwrap_or_default();
+        let binds = vec![shard_number(of).into(), PURGE_AT_ONCE.into(), before.micros().into()];
+        let last = all(database.reader(), sql, binds, |row, at| row.int(at)).await?.pop().unwrap_or_default();
         if last == 0 {
             return Ok(0);
         }
@@ -84,12 +74,7 @@ impl Store {
         let binds = || -> Vec<Value> { vec![shard_number(of).into(), last.into()] };
         let head = "UPDATE feed_heads SET purged = $2 WHERE shard = $1 AND purged < $2";
         run(&transaction, head, binds()).await?;
-        let gone = run(
-            &transaction,
-            "DELETE FROM feed WHERE shard = $1 AND position <= $2",
-            binds(),
-        )
-        .await?;
+        let gone = run(&transaction, "DELETE FROM feed WHERE shard = $1 AND position <= $2", binds()).await?;
         transaction.commit().await.map_err(|error| failed(&error))?;
         Ok(gone)
     }
@@ -113,12 +98,7 @@ impl Store {
              AND expires_at + grace_seconds * 1000000 <= $2";
         let unreachable = |error: chit_store::StoreError| StoreFailure::Transient(error.to_string());
         let transaction = database.begin_write().await.map_err(unreachable)?;
-        let gone = run(
-            &transaction,
-            sql,
-            vec![shard_number(of).into(), before.micros().into()],
-        )
-        .await?;
+        let gone = run(&transaction, sql, vec![shard_number(of).into(), before.micros().into()]).await?;
         transaction.commit().await.map_err(|error| failed(&error))?;
         Ok(gone)
     }
@@ -126,9 +106,6 @@ impl Store {
 
 async fn run(connection: &impl ConnectionTrait, sql: &str, binds: Vec<Value>) -> Result<u64, StoreFailure> {
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, binds);
-    let done = connection
-        .execute_raw(statement)
-        .await
-        .map_err(|error| failed(&error))?;
+    let done = connection.execute_raw(statement).await.map_err(|error| failed(&error))?;
     Ok(done.rows_affected())
 }

@@ -17,16 +17,11 @@ const HEALTH: &str = "/grpc.health.v1.Health/Check";
 async fn call(drain: &Drain, path: &str) -> Result<bool, Refused> {
     let handler = service_fn(|request: Request<Body>| async move {
         let mut response = Response::new(Body::empty());
-        response
-            .extensions_mut()
-            .insert(request.extensions().get::<Caller>().is_some());
+        response.extensions_mut().insert(request.extensions().get::<Caller>().is_some());
         Ok::<_, Infallible>(response)
     });
     let edge = EdgeLayer::new(Identity::Loopback, drain.clone()).layer(handler);
-    let request = Request::builder()
-        .uri(path)
-        .body(Body::empty())
-        .expect("a path makes a request");
+    let request = Request::builder().uri(path).body(Body::empty()).expect("a path makes a request");
     let response = edge.oneshot(request).await.expect("the edge never fails");
     match Status::from_header_map(response.headers()) {
         Some(status) => Err(Refused::of(&status)),
@@ -39,10 +34,7 @@ async fn our_rpcs_get_a_caller_and_other_paths_pass_open() {
     let drain = Drain::new();
     assert_eq!(call(&drain, DEDUCT).await, Ok(true));
     assert_eq!(call(&drain, HEALTH).await, Ok(false));
-    assert_eq!(
-        call(&drain, "/chit.wallet.v1.WalletService/Unknown").await,
-        Ok(false)
-    );
+    assert_eq!(call(&drain, "/chit.wallet.v1.WalletService/Unknown").await, Ok(false));
 }
 
 #[tokio::test]
@@ -50,10 +42,7 @@ async fn a_draining_server_refuses_new_calls_and_still_tells_its_health() {
     let drain = Drain::new();
     drain.begin();
     let refused = call(&drain, DEDUCT).await.unwrap_err();
-    assert_eq!(
-        (refused.code, refused.reason),
-        (Code::Unavailable, ErrorReason::Draining)
-    );
+    assert_eq!((refused.code, refused.reason), (Code::Unavailable, ErrorReason::Draining));
     assert!(refused.retry_after.is_some());
     assert_eq!(call(&drain, HEALTH).await, Ok(false));
 }
@@ -68,10 +57,7 @@ fn a_missing_scope_is_named() {
     };
     assert!(caller.require("wallet.read").is_ok());
     let refused = Refused::of(&caller.require("wallet.spend").unwrap_err());
-    assert_eq!(
-        (refused.code, refused.reason),
-        (Code::PermissionDenied, ErrorReason::ScopeMissing)
-    );
+    assert_eq!((refused.code, refused.reason), (Code::PermissionDenied, ErrorReason::ScopeMissing));
     assert_eq!(refused.facts["scope"], "wallet.spend");
     caller.scopes = Scopes::All;
     assert!(caller.require("wallet.spend").is_ok());

@@ -65,10 +65,7 @@ fn wallet() -> Service {
 }
 
 fn of(customer_id: &str) -> GetWalletRequest {
-    GetWalletRequest {
-        customer_id: customer_id.to_string(),
-        ..GetWalletRequest::default()
-    }
+    GetWalletRequest { customer_id: customer_id.to_string(), ..GetWalletRequest::default() }
 }
 
 async fn seen(
@@ -104,37 +101,19 @@ async fn bad_identity_panics_and_unknown_paths_are_answered_with_a_status() {
     let mut client = WalletServiceClient::new(server.channel());
 
     let mut request = Request::new(of("x"));
-    request
-        .metadata_mut()
-        .insert("x-chit-tenant", "not a tenant".parse().unwrap());
+    request.metadata_mut().insert("x-chit-tenant", "not a tenant".parse().unwrap());
     let refused = Refused::of(&seen(&mut client, request).await.unwrap_err());
-    assert_eq!(
-        (refused.code, refused.reason),
-        (Code::Unauthenticated, ErrorReason::Unauthenticated)
-    );
+    assert_eq!((refused.code, refused.reason), (Code::Unauthenticated, ErrorReason::Unauthenticated));
 
     let refused = Refused::of(&seen(&mut client, of("panic")).await.unwrap_err());
-    assert_eq!(
-        (refused.code, refused.reason),
-        (Code::Internal, ErrorReason::Internal)
-    );
-    assert!(
-        !refused.message.contains("planted"),
-        "a fault of ours is not shown"
-    );
+    assert_eq!((refused.code, refused.reason), (Code::Internal, ErrorReason::Internal));
+    assert!(!refused.message.contains("planted"), "a fault of ours is not shown");
     assert_eq!(refused.facts.keys().collect::<Vec<_>>(), ["trace"]);
-    assert_eq!(
-        seen(&mut client, of("x")).await.unwrap(),
-        "dev/client",
-        "the server goes on"
-    );
+    assert_eq!(seen(&mut client, of("x")).await.unwrap(), "dev/client", "the server goes on");
 
     let mut other =
         chit_api::pricing::v1::pricing_service_client::PricingServiceClient::new(server.channel());
-    let status = other
-        .quote(chit_api::pricing::v1::QuoteRequest::default())
-        .await
-        .unwrap_err();
+    let status = other.quote(chit_api::pricing::v1::QuoteRequest::default()).await.unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
     server.stop().await;
 }
@@ -156,26 +135,16 @@ async fn health_follows_readiness_by_name() {
     let check = is_ready.clone();
     let service = wallet().ready(move || {
         let ready = check.load(Ordering::SeqCst);
-        async move {
-            if ready {
-                Ok(())
-            } else {
-                Err("the schema is behind".to_string())
-            }
-        }
+        async move { if ready { Ok(()) } else { Err("the schema is behind".to_string()) } }
     });
     let server = Server::start(service).await;
     let mut health = HealthClient::new(server.channel());
     for name in ["", "wallet", "chit.wallet.v1.WalletService"] {
-        let request = HealthCheckRequest {
-            service: name.to_string(),
-        };
+        let request = HealthCheckRequest { service: name.to_string() };
         let answer = health.check(request).await.unwrap().into_inner();
         assert_eq!(answer.status, ServingStatus::NotServing as i32, "{name}");
     }
-    let request = HealthCheckRequest {
-        service: "wallet".to_string(),
-    };
+    let request = HealthCheckRequest { service: "wallet".to_string() };
     let mut watch = health.watch(request).await.unwrap().into_inner();
     let first = watch.next().await.unwrap().unwrap();
     is_ready.store(true, Ordering::SeqCst);
@@ -184,18 +153,11 @@ async fn health_follows_readiness_by_name() {
         [first.status(), second.status()].map(|status| status.as_str_name()),
         ["NOT_SERVING", "SERVING"]
     );
-    let unknown = health
-        .check(HealthCheckRequest {
-            service: "metering".to_string(),
-        })
-        .await;
+    let unknown = health.check(HealthCheckRequest { service: "metering".to_string() }).await;
     assert_eq!(unknown.unwrap_err().code(), Code::NotFound);
     server.stop().await;
     // The last word of a watch is that nothing is served any more; then it ends.
-    assert_eq!(
-        watch.next().await.unwrap().unwrap().status().as_str_name(),
-        "NOT_SERVING"
-    );
+    assert_eq!(watch.next().await.unwrap().unwrap().status().as_str_name(), "NOT_SERVING");
     assert!(!matches!(watch.next().await, Some(Ok(_))));
 }
 
@@ -204,40 +166,24 @@ async fn a_stop_answers_what_was_read_and_runs_hook_before_jobs_end() {
     let (events, mut happened) = mpsc::unbounded_channel();
     let (in_hook, in_job) = (events.clone(), events);
     let waiting = Arc::new(Semaphore::new(0));
-    let probe = Probe {
-        waiting: waiting.clone(),
-    };
+    let probe = Probe { waiting: waiting.clone() };
     let service = Service::new("wallet")
         .grpc(probe)
         .drain(move || async move { in_hook.send("hook").unwrap() })
-        .job(Job::every(
-            "sequencer",
-            Duration::from_secs(60),
-            move |shutdown| {
-                let in_job = in_job.clone();
-                async move {
-                    shutdown.cancelled().await;
-                    in_job.send("job").map_err(|error| error.to_string())?;
-                    Ok::<_, String>(Next::AfterInterval)
-                }
-            },
-        ));
+        .job(Job::every("sequencer", Duration::from_secs(60), move |shutdown| {
+            let in_job = in_job.clone();
+            async move {
+                shutdown.cancelled().await;
+                in_job.send("job").map_err(|error| error.to_string())?;
+                Ok::<_, String>(Next::AfterInterval)
+            }
+        }));
     let server = Server::start(service).await;
     let mut client = WalletServiceClient::new(server.channel());
     let (items, to_send) = mpsc::channel(8);
-    let mut answers = client
-        .apply(ReceiverStream::new(to_send))
-        .await
-        .unwrap()
-        .into_inner();
+    let mut answers = client.apply(ReceiverStream::new(to_send)).await.unwrap().into_inner();
     for sequence in 1..=3 {
-        items
-            .send(ApplyRequest {
-                sequence,
-                ..ApplyRequest::default()
-            })
-            .await
-            .unwrap();
+        items.send(ApplyRequest { sequence, ..ApplyRequest::default() }).await.unwrap();
     }
     assert_eq!(answers.next().await.unwrap().unwrap().sequence, 1);
     let mut second = client.clone();
@@ -249,29 +195,17 @@ async fn a_stop_answers_what_was_read_and_runs_hook_before_jobs_end() {
     server.stop().await;
     assert_eq!(in_flight.await.unwrap().unwrap(), "drained");
     assert!(answers.next().await.is_none(), "the stream ends without an error");
-    assert_eq!(
-        (happened.recv().await, happened.recv().await),
-        (Some("hook"), Some("job"))
-    );
-    assert_eq!(
-        seen(&mut client, of("x")).await.unwrap_err().code(),
-        Code::Unavailable
-    );
+    assert_eq!((happened.recv().await, happened.recv().await), (Some("hook"), Some("job")));
+    assert_eq!(seen(&mut client, of("x")).await.unwrap_err().code(), Code::Unavailable);
 }
 
 #[tokio::test]
 async fn what_hangs_is_left_behind_at_the_limit() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let options = ServeOptions {
-        drain_limit: Duration::from_millis(300),
-        ..ServeOptions::loopback()
-    };
+    let options = ServeOptions { drain_limit: Duration::from_millis(300), ..ServeOptions::loopback() };
     let service = wallet().drain(std::future::pending::<()>);
     let served = serve(vec![service], listener, options, async {});
-    tokio::time::timeout(Duration::from_secs(10), served)
-        .await
-        .expect("the limit holds")
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(10), served).await.expect("the limit holds").unwrap();
 }
 
 #[tokio::test]
@@ -280,15 +214,6 @@ async fn an_open_port_and_doubled_names_are_refused() {
     let refused = serve(vec![wallet()], open, ServeOptions::loopback(), async {}).await;
     assert!(matches!(refused, Err(RuntimeError::OpenPort(_))), "{refused:?}");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let refused = serve(
-        vec![wallet(), wallet()],
-        listener,
-        ServeOptions::loopback(),
-        async {},
-    )
-    .await;
-    assert!(
-        matches!(refused, Err(RuntimeError::Twice("chit.wallet.v1.WalletService"))),
-        "{refused:?}"
-    );
+    let refused = serve(vec![wallet(), wallet()], listener, ServeOptions::loopback(), async {}).await;
+    assert!(matches!(refused, Err(RuntimeError::Twice("chit.wallet.v1.WalletService"))), "{refused:?}");
 }

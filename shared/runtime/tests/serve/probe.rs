@@ -68,13 +68,8 @@ impl UnaryService<api::GetWalletRequest> for GetWallet {
                 }
                 _ => format!("{}/{}", caller.tenant, caller.origin.word()),
             };
-            let wallet = api::Wallet {
-                customer_id: seen,
-                ..api::Wallet::default()
-            };
-            Ok(tonic::Response::new(api::GetWalletResponse {
-                wallet: Some(wallet),
-            }))
+            let wallet = api::Wallet { customer_id: seen, ..api::Wallet::default() };
+            Ok(tonic::Response::new(api::GetWalletResponse { wallet: Some(wallet) }))
         })
     }
 }
@@ -95,10 +90,8 @@ impl StreamingService<api::ApplyRequest> for Apply {
                     item = items.next() => item?,
                     () = drain.begun() => return None,
                 };
-                let answer = item.map(|item| api::ApplyResponse {
-                    sequence: item.sequence,
-                    ..Default::default()
-                });
+                let answer =
+                    item.map(|item| api::ApplyResponse { sequence: item.sequence, ..Default::default() });
                 Some((answer, (items, drain)))
             });
             Ok(tonic::Response::new(Box::pin(answers) as Self::ResponseStream))

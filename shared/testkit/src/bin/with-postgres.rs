@@ -10,13 +10,7 @@ fn main() -> Result<ExitCode> {
     let mut words = std::env::args_os().skip(1);
     let program = words.next().context("which command shall run with PostgreSQL?")?;
     let cluster = Cluster::start_new(&PostgresOptions::default())?;
-    let status = Command::new(program)
-        .args(words)
-        .env(SERVER_VARIABLE, cluster.server_url())
-        .status()?;
+    let status = Command::new(program).args(words).env(SERVER_VARIABLE, cluster.server_url()).status()?;
     drop(cluster);
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

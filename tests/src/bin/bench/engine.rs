@@ -55,7 +55,8 @@ fn grant(index: u64) -> Operation {
     let year = Duration::from_secs(365 * 86_400);
     Operation::Grant(NewGrant {
         amount: Credits::whole(100_000_000),
-        source: [GrantSource::Allowance, GrantSource::Purchase, GrantSource::Promotion][usize::try_from(index % 3).unwrap_or(0)],
+        source: [GrantSource::Allowance, GrantSource::Purchase, GrantSource::Promotion]
+            [usize::try_from(index % 3).unwrap_or(0)],
         priority: 100,
         effective_at: None,
         expires_at: (index > 0).then(|| expiry() + year),
@@ -142,7 +143,12 @@ impl Engine {
         let key = self.numbers.next();
         let answer = self.one((wallet.clone(), envelope(reserve, key, EVENT_TYPE))).await?;
         let hold: HoldId = answer.applied.hold.context("a reserve answers its hold")?.id;
-        let commit = Operation::Commit { hold, total: PRICE, close: CommitClose::Final, on_overrun: OnOverrun::Record };
+        let commit = Operation::Commit {
+            hold,
+            total: PRICE,
+            close: CommitClose::Final,
+            on_overrun: OnOverrun::Record,
+        };
         self.one((wallet, envelope(commit, key, ""))).await.map(|_| 1)
     }
 

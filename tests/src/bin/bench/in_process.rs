@@ -84,7 +84,8 @@ async fn deducts(postgres: &Postgres, plan: &Plan, engine: &Engine, name: &str, 
     let (mut rates, mut simple, mut tpcb, mut peers) = (Vec::new(), Vec::new(), Vec::new(), Peers::default());
     let mut last = None;
     for _ in 0..plan.rounds {
-        let (su, tp) = (postgres.best(Script::SimpleUpdate, plan.peer)?, postgres.best(Script::TpcbLike, plan.peer)?);
+        let (su, tp) =
+            (postgres.best(Script::SimpleUpdate, plan.peer)?, postgres.best(Script::TpcbLike, plan.peer)?);
         let (round, cost) = measured(postgres, engine, name, plan).await?;
         rates.push(round.rate());
         simple.push(round.rate() / su);
@@ -231,4 +232,3 @@ async fn synchronous(engine: &Engine, mode: &str) -> Result<()> {
     tokio::time::sleep(Duration::from_millis(50)).await;
     Ok(())
 }
-

@@ -66,7 +66,8 @@ where
             while !stop.load(Ordering::Relaxed) {
                 let began = Instant::now();
                 done += operation().await?;
-                latency.saturating_record(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX).max(1));
+                latency
+                    .saturating_record(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX).max(1));
             }
             anyhow::Ok((done, latency))
         }));

@@ -87,7 +87,10 @@ pub async fn all(postgres: &Postgres, plan: &Plan, engine_rate: f64) -> Result<(
     }
     if plan.wants("memory") {
         let peak = peak_memory_mib(server.process());
-        let line = plan.line("memory").figure("peak_resident_mib", peak).fact("services", "wallet, pricing and metering");
+        let line = plan
+            .line("memory")
+            .figure("peak_resident_mib", peak)
+            .fact("services", "wallet, pricing and metering");
         line.must("peak_resident_mib", peak, Bar::AtMost(200.0)).print();
     }
     server.stop()
@@ -111,7 +114,8 @@ fn credits(units: i64) -> Option<types::Credits> {
 impl Bench {
     async fn fund(&self) -> Result<()> {
         let mut client = self.wallet.clone();
-        let all: Vec<wallet::Operation> = (0..CUSTOMERS).flat_map(|n| (0..3).map(move |g| grant(n, g))).collect();
+        let all: Vec<wallet::Operation> =
+            (0..CUSTOMERS).flat_map(|n| (0..3).map(move |g| grant(n, g))).collect();
         for operations in all.chunks(1_000) {
             let request = wallet::BatchApplyRequest { operations: operations.to_vec() };
             for result in client.batch_apply(request).await?.into_inner().results {
@@ -128,7 +132,10 @@ impl Bench {
             customer_id: customer(self.numbers.next() % CUSTOMERS),
             amount: credits(1),
             idempotency_key: self.numbers.next().to_string(),
-            details: Some(wallet::OperationDetails { event_type: "chat.reply".to_owned(), ..Default::default() }),
+            details: Some(wallet::OperationDetails {
+                event_type: "chat.reply".to_owned(),
+                ..Default::default()
+            }),
             ..Default::default()
         }
     }
@@ -223,7 +230,10 @@ impl Bench {
         let mut answered = 0_u64;
         while let Some(answer) = answers.next().await {
             let result = answer?.result.and_then(|r| r.result);
-            anyhow::ensure!(matches!(result, Some(wallet::operation_result::Result::Deduct(_))), "refused: {result:?}");
+            anyhow::ensure!(
+                matches!(result, Some(wallet::operation_result::Result::Deduct(_))),
+                "refused: {result:?}"
+            );
             answered += 1;
             room.add_permits(1);
         }

@@ -59,7 +59,10 @@ impl Plan {
 
     /// Begins a measure's line.
     pub fn line(&self, measure: &str) -> Line {
-        let line = Line::of(measure).fact("form", self.form).fact("wallets", self.wallets).fact("earlier", self.earlier);
+        let line = Line::of(measure)
+            .fact("form", self.form)
+            .fact("wallets", self.wallets)
+            .fact("earlier", self.earlier);
         self.facts.iter().fold(line, |line, (name, value)| line.fact(name, value.as_str()))
     }
 }

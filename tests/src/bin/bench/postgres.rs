@@ -115,9 +115,13 @@ impl Postgres {
         };
         let (clients, seconds) = (clients.to_string(), time.as_secs().max(1).to_string());
         let threads = if clients == "1" { "1" } else { "2" };
-        let text = self.pgbench(&["-n", "-M", "prepared", "-b", name, "-c", &clients, "-j", threads, "-T", &seconds])?;
+        let text = self
+            .pgbench(&["-n", "-M", "prepared", "-b", name, "-c", &clients, "-j", threads, "-T", &seconds])?;
         let number = |label: &str| -> Result<f64> {
-            let line = text.lines().find(|l| l.starts_with(label)).with_context(|| format!("no {label} in:\n{text}"))?;
+            let line = text
+                .lines()
+                .find(|l| l.starts_with(label))
+                .with_context(|| format!("no {label} in:\n{text}"))?;
             let word = line.split(['=', ' ']).find(|w| w.parse::<f64>().is_ok()).context("no number")?;
             Ok(word.parse()?)
         };
@@ -143,7 +147,13 @@ impl Postgres {
         )?;
         let numbers: Vec<f64> = row.trim().split('|').skip(1).map(|n| n.parse().unwrap_or(0.0)).collect();
         anyhow::ensure!(numbers.len() == 5, "unexpected statistics: {row}");
-        Ok(Wal { bytes: numbers[0], images: numbers[1], syncs: numbers[2], hot_updates: numbers[3], updates: numbers[4] })
+        Ok(Wal {
+            bytes: numbers[0],
+            images: numbers[1],
+            syncs: numbers[2],
+            hot_updates: numbers[3],
+            updates: numbers[4],
+        })
     }
 
     /// CPU seconds of all server processes, ended ones included.

@@ -56,7 +56,13 @@ fn trace(folder: &Path) -> Result<(PathBuf, String)> {
     for number in 0..REQUESTS {
         let (_, tokens) = rows[number % rows.len()].split_once(',').context("a row")?;
         let (seconds, nanos) = (number / 6, (number % 6) * 1_500_000);
-        writeln!(out, "2023-11-16 {:02}:{:02}:{:02}.{nanos:07},{tokens}", 18 + seconds / 3_600, seconds / 60 % 60, seconds % 60)?;
+        writeln!(
+            out,
+            "2023-11-16 {:02}:{:02}:{:02}.{nanos:07},{tokens}",
+            18 + seconds / 3_600,
+            seconds / 60 % 60,
+            seconds % 60
+        )?;
     }
     let path = folder.join("trace.csv");
     std::fs::write(&path, out)?;

@@ -84,10 +84,7 @@ impl Desk {
             if transaction.fingerprint != envelope.fingerprint {
                 return Err(Refusal::IdempotencyKeyReused { seq: *seq });
             }
-            return Ok(Applied {
-                transaction: Some(transaction),
-                hold: None,
-            });
+            return Ok(Applied { transaction: Some(transaction), hold: None });
         }
         let mut state = self.load(&envelope);
         let before = state.clone();
@@ -108,10 +105,7 @@ impl Desk {
             may_override: self.may_override,
             key: key_hash(self.origin, kind_of(&operation), key, 0),
             fingerprint: fingerprint(&operation, event_type),
-            details: Details {
-                event_type: event_type.to_owned(),
-                ..Details::default()
-            },
+            details: Details { event_type: event_type.to_owned(), ..Details::default() },
             operation,
         }
     }
@@ -132,10 +126,7 @@ impl Desk {
         }
         let mut changes = Changes::default();
         for envelope in &envelopes {
-            let context = Context {
-                wallet_exists: state.wallet.head > 0,
-                ..self.context(now)
-            };
+            let context = Context { wallet_exists: state.wallet.head > 0, ..self.context(now) };
             let _ = apply(&mut state, envelope, &context, &mut changes);
         }
         self.store(state, changes);
@@ -157,11 +148,7 @@ impl Desk {
             self.load_grant(&mut state, id);
         }
         for _ in 0..4 {
-            for seq in needs(envelope)
-                .past
-                .into_iter()
-                .chain(more_needs(&state, envelope).past)
-            {
+            for seq in needs(envelope).past.into_iter().chain(more_needs(&state, envelope).past) {
                 if let Some(past) = self.past(seq) {
                     state.past.insert(seq, past);
                 }
@@ -174,49 +161,27 @@ impl Desk {
     }
 
     fn load_grant(&self, state: &mut WalletState, id: GrantId) {
-        if let (Some(grant), false) = (
-            self.grants.get(&id),
-            self.wallet.grants.iter().any(|g| g.id == id),
-        ) {
+        if let (Some(grant), false) = (self.grants.get(&id), self.wallet.grants.iter().any(|g| g.id == id)) {
             state.closed_grants.insert(id, grant.clone());
         }
     }
 
     fn past(&self, seq: i64) -> Option<Past> {
         let at = |seq: i64| self.transactions.get(usize::try_from(seq - 1).ok()?).cloned();
-        let reversals = self
-            .reversals
-            .get(&seq)
-            .into_iter()
-            .flatten()
-            .filter_map(|n| at(*n))
-            .collect();
-        let repayments = self
-            .repayments
-            .iter()
-            .filter(|r| r.owed_seq == seq)
-            .copied()
-            .collect();
-        Some(Past {
-            transaction: at(seq)?,
-            reversals,
-            repayments,
-        })
+        let reversals = self.reversals.get(&seq).into_iter().flatten().filter_map(|n| at(*n)).collect();
+        let repayments = self.repayments.iter().filter(|r| r.owed_seq == seq).copied().collect();
+        Some(Past { transaction: at(seq)?, reversals, repayments })
     }
 
     fn store(&mut self, state: WalletState, changes: Changes) {
         for transaction in changes.transactions {
-            assert!(
-                self.keys.insert(transaction.key, transaction.seq).is_none(),
-                "a key is used once"
-            );
+            assert!(self.keys.insert(transaction.key, transaction.seq).is_none(), "a key is used once");
             self.transactions.push(transaction);
         }
         for id in changes.grants {
             let open = state.wallet.grants.iter().find(|g| g.id == id);
-            let grant = open
-                .or_else(|| state.closed_grants.get(&id))
-                .expect("a changed grant is in the state");
+            let grant =
+                open.or_else(|| state.closed_grants.get(&id)).expect("a changed grant is in the state");
             self.grants.insert(id, grant.clone());
         }
         for id in changes.holds {
@@ -256,12 +221,7 @@ impl Desk {
         }
         let holds: Vec<Hold> = self.holds.values().cloned().collect();
         let open: Vec<GrantId> = self.wallet.grants.iter().map(|g| g.id).collect();
-        let closed: Vec<Grant> = self
-            .grants
-            .values()
-            .filter(|g| !open.contains(&g.id))
-            .cloned()
-            .collect();
+        let closed: Vec<Grant> = self.grants.values().filter(|g| !open.contains(&g.id)).cloned().collect();
         let undone = |(of, by): (&i64, &Vec<i64>)| by.iter().map(|by| (*of, *by)).collect::<Vec<_>>();
         let reversals: Vec<_> = self.reversals.iter().flat_map(undone).collect();
         verifier.compare_links(&self.repayments, &reversals);

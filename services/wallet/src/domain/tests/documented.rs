@@ -6,11 +6,8 @@ const DOC: &str = include_str!("../../../../../docs/rules.md");
 
 #[test]
 fn every_documented_example_is_true() {
-    let examples: Vec<&str> = DOC
-        .split("```wallet\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect();
+    let examples: Vec<&str> =
+        DOC.split("```wallet\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(examples.len() > 20, "{} examples", examples.len());
     for example in examples {
         check(example);

@@ -31,19 +31,12 @@ fn check_sums(desk: &Desk) {
         |state: GrantState| -> Credits { w.grants.iter().filter(|g| g.state == state).map(|g| g.rest).sum() };
     assert_eq!(rest(GrantState::Live), w.available);
     assert_eq!(rest(GrantState::Scheduled), w.scheduled);
-    let holds: Vec<&Hold> = desk
-        .holds
-        .values()
-        .filter(|h| h.state == HoldState::Open)
-        .collect();
+    let holds: Vec<&Hold> = desk.holds.values().filter(|h| h.state == HoldState::Open).collect();
     let borrowed: Credits = holds.iter().map(|h| h.borrowed).sum();
     assert_eq!(holds.iter().map(|h| h.held()).sum::<Credits>(), w.held);
     assert_eq!(w.unpaid() + borrowed, w.owed);
     for grant in &w.grants {
-        let draws = holds
-            .iter()
-            .flat_map(|h| &h.draws)
-            .filter(|d| d.grant == grant.id);
+        let draws = holds.iter().flat_map(|h| &h.draws).filter(|d| d.grant == grant.id);
         assert_eq!(draws.map(|d| d.held).sum::<Credits>(), grant.held);
     }
 }
@@ -60,10 +53,7 @@ fn check_next_due(desk: &Desk) {
     let first = instants.chain(holds.map(Hold::due_at)).min();
     if let Some(first) = first {
         let noted = desk.wallet.next_due;
-        assert!(
-            noted.is_some_and(|due| due <= first),
-            "{first} is due, {noted:?} is noted"
-        );
+        assert!(noted.is_some_and(|due| due <= first), "{first} is due, {noted:?} is noted");
     }
 }
 
@@ -105,10 +95,7 @@ fn check_time(desk: &Desk, t: &Transaction) {
 
 fn due_at(desk: &Desk, id: HoldId) -> Timestamp {
     let made = desk.transactions.iter().filter(|t| t.hold == Some(id));
-    let terms = made
-        .filter_map(|t| t.hold_terms)
-        .next_back()
-        .expect("a hold has terms");
+    let terms = made.filter_map(|t| t.hold_terms).next_back().expect("a hold has terms");
     terms.expires_at + terms.grace
 }
 
@@ -126,17 +113,9 @@ fn check_grant_use(desk: &Desk, t: &Transaction, p: &Posting) {
         return;
     }
     let gone = grant.has_expired(t.at) && p.to != Account::Expired;
-    assert!(
-        !gone && t.at >= grant.effective_at,
-        "{p:?} of {grant:?} at {}",
-        t.at
-    );
+    assert!(!gone && t.at >= grant.effective_at, "{p:?} of {grant:?} at {}", t.at);
     if matches!(p.to, Account::Spent | Account::Held) {
-        assert!(
-            grant.applies_to(&t.event_type),
-            "{p:?} of {grant:?} for {}",
-            t.event_type
-        );
+        assert!(grant.applies_to(&t.event_type), "{p:?} of {grant:?} for {}", t.event_type);
     }
     if p.to == Account::Owed {
         let repays = grant.is_general() && grant.owed_policy != OwedPolicy::Never;
@@ -163,11 +142,7 @@ fn check_grants(desk: &Desk) {
     }
     for (id, used) in used {
         let grant = grant(desk, id);
-        assert_eq!(
-            grant.amount - grant.removed - grant.rest - grant.held,
-            used,
-            "{grant:?}"
-        );
+        assert_eq!(grant.amount - grant.removed - grant.rest - grant.held, used, "{grant:?}");
         let taken = revoked.get(&id).copied().unwrap_or_default();
         assert!(taken <= grant.amount, "{taken} of {grant:?} are revoked");
     }
@@ -176,11 +151,7 @@ fn check_grants(desk: &Desk) {
 /// A Commit charges its total less what the hold was charged before. Reversals of its parts may leave less to lower.
 fn check_charges(desk: &Desk) {
     let mut charged: BTreeMap<HoldId, Credits> = BTreeMap::new();
-    for t in desk
-        .transactions
-        .iter()
-        .filter(|t| t.kind == TransactionKind::Commit)
-    {
+    for t in desk.transactions.iter().filter(|t| t.kind == TransactionKind::Commit) {
         let id = t.hold.expect("a Commit names its hold");
         let sum = charged.entry(id).or_default();
         *sum += sum_of(t);

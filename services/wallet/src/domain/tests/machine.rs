@@ -96,15 +96,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     )
         .prop_map(|(amount, priority, life, delay, restricted, policy, basis)| {
             let delay = if delay < 400 { 0 } else { delay };
-            Step::Grant {
-                amount,
-                priority,
-                life,
-                delay,
-                restricted,
-                policy,
-                basis,
-            }
+            Step::Grant { amount, priority, life, delay, restricted, policy, basis }
         });
     let step = prop_oneof![
         2 => (0..1_500_u32).prop_map(|seconds| Step::Wait { seconds }),
@@ -150,20 +142,12 @@ fn hold(desk: &Desk, pick: usize) -> HoldId {
         .filter(|t| t.kind == TransactionKind::Reserve)
         .filter_map(|t| t.hold)
         .collect();
-    if known.is_empty() {
-        HoldId([0; 16])
-    } else {
-        known[pick % known.len()]
-    }
+    if known.is_empty() { HoldId([0; 16]) } else { known[pick % known.len()] }
 }
 
 fn grant(desk: &Desk, pick: usize) -> GrantId {
     let known: Vec<GrantId> = desk.grants.keys().copied().collect();
-    if known.is_empty() {
-        GrantId([0; 16])
-    } else {
-        known[pick % known.len()]
-    }
+    if known.is_empty() { GrantId([0; 16]) } else { known[pick % known.len()] }
 }
 
 fn seconds(seconds: u32) -> Duration {
@@ -171,16 +155,7 @@ fn seconds(seconds: u32) -> Duration {
 }
 
 fn grant_of(now: Timestamp, step: &Step) -> Option<NewGrant> {
-    let Step::Grant {
-        amount,
-        priority,
-        life,
-        delay,
-        restricted,
-        policy,
-        basis,
-    } = step
-    else {
+    let Step::Grant { amount, priority, life, delay, restricted, policy, basis } = step else {
         return None;
     };
     let effective_at = (*delay > 0).then(|| now + seconds(*delay));
@@ -188,11 +163,7 @@ fn grant_of(now: Timestamp, step: &Step) -> Option<NewGrant> {
         priority: *priority,
         effective_at,
         expires_at: life.map(|life| effective_at.unwrap_or(now) + seconds(life)),
-        event_types: if *restricted {
-            vec![TYPE.to_owned()]
-        } else {
-            Vec::new()
-        },
+        event_types: if *restricted { vec![TYPE.to_owned()] } else { Vec::new() },
         cost_basis: *basis,
         owed_policy: OwedPolicy::from_number(*policy)?,
         ..new_grant(*amount)
@@ -225,117 +196,39 @@ fn operation(desk: &Desk, now: Timestamp, step: &Step) -> Option<(Operation, &'s
     Some(match step {
         Step::Wait { .. } | Step::Sweep => return None,
         Step::Grant { .. } => (Operation::Grant(grant_of(now, step)?), ""),
-        Step::Reserve { amount, life, typed } => (
-            Operation::Reserve {
-                amount: credits(*amount),
-                ttl: Some(seconds(*life)),
-            },
-            event_type(*typed),
-        ),
+        Step::Reserve { amount, life, typed } => {
+            (Operation::Reserve { amount: credits(*amount), ttl: Some(seconds(*life)) }, event_type(*typed))
+        }
         Step::Extend { pick, amount, life } => {
             let ttl = life.map(seconds);
-            (
-                Operation::Extend {
-                    hold: hold(desk, *pick),
-                    amount: credits(*amount),
-                    ttl,
-                },
-                "",
-            )
+            (Operation::Extend { hold: hold(desk, *pick), amount: credits(*amount), ttl }, "")
         }
-        Step::Commit {
-            pick,
-            total,
-            open,
-            overrun,
-        } => {
-            let close = if *open {
-                CommitClose::KeepOpen
-            } else {
-                CommitClose::Final
-            };
+        Step::Commit { pick, total, open, overrun } => {
+            let close = if *open { CommitClose::KeepOpen } else { CommitClose::Final };
             let on_overrun = [OnOverrun::Record, OnOverrun::Cap, OnOverrun::Reject][usize::from(*overrun)];
-            (
-                Operation::Commit {
-                    hold: hold(desk, *pick),
-                    total: credits(*total),
-                    close,
-                    on_overrun,
-                },
-                "",
-            )
+            (Operation::Commit { hold: hold(desk, *pick), total: credits(*total), close, on_overrun }, "")
         }
-        Step::Release { pick } => (
-            Operation::Release {
-                hold: hold(desk, *pick),
-            },
-            "",
-        ),
+        Step::Release { pick } => (Operation::Release { hold: hold(desk, *pick) }, ""),
         Step::Deduct { amount, mode, typed } => {
-            let on_insufficient = [
-                OnInsufficient::Refuse,
-                OnInsufficient::Record,
-                OnInsufficient::Cap,
-            ][usize::from(*mode)];
-            (
-                Operation::Deduct {
-                    amount: credits(*amount),
-                    on_insufficient,
-                },
-                event_type(*typed),
-            )
+            let on_insufficient =
+                [OnInsufficient::Refuse, OnInsufficient::Record, OnInsufficient::Cap][usize::from(*mode)];
+            (Operation::Deduct { amount: credits(*amount), on_insufficient }, event_type(*typed))
         }
         Step::Adjust { amount } if *amount == 0 => return None,
-        Step::Adjust { amount } => (
-            Operation::Adjust {
-                amount: credits(*amount),
-            },
-            "",
-        ),
-        Step::WriteOff { amount } => (
-            Operation::WriteOff {
-                amount: credits(*amount),
-            },
-            "",
-        ),
+        Step::Adjust { amount } => (Operation::Adjust { amount: credits(*amount) }, ""),
+        Step::WriteOff { amount } => (Operation::WriteOff { amount: credits(*amount) }, ""),
         Step::Reverse { pick, amount } => {
             let transaction = own_transaction(desk, *pick);
-            (
-                Operation::Reverse {
-                    transaction,
-                    amount: amount.map(credits),
-                },
-                "",
-            )
+            (Operation::Reverse { transaction, amount: amount.map(credits) }, "")
         }
-        Step::Revoke {
-            pick,
-            amount,
-            shortfall,
-        } => {
-            let shortfall = [
-                RevokeShortfall::Waive,
-                RevokeShortfall::Owe,
-                RevokeShortfall::OtherGrants,
-            ][usize::from(*shortfall - 1)];
-            (
-                Operation::Revoke {
-                    grant: grant(desk, *pick),
-                    amount: amount.map(credits),
-                    shortfall,
-                },
-                "",
-            )
+        Step::Revoke { pick, amount, shortfall } => {
+            let shortfall = [RevokeShortfall::Waive, RevokeShortfall::Owe, RevokeShortfall::OtherGrants]
+                [usize::from(*shortfall - 1)];
+            (Operation::Revoke { grant: grant(desk, *pick), amount: amount.map(credits), shortfall }, "")
         }
-        Step::Renew {
-            pick,
-            amount,
-            cap,
-            again,
-        } => (
-            Operation::Renew(renewal(desk, now, *pick, *amount, *cap, *again)),
-            "",
-        ),
+        Step::Renew { pick, amount, cap, again } => {
+            (Operation::Renew(renewal(desk, now, *pick, *amount, *cap, *again)), "")
+        }
     })
 }
 

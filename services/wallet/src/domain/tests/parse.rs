@@ -17,10 +17,7 @@ pub struct Words<'a> {
 
 impl<'a> Words<'a> {
     pub fn of(command: &'a str) -> Self {
-        Self {
-            all: command.split_whitespace().collect(),
-            at: Cell::new(0),
-        }
+        Self { all: command.split_whitespace().collect(), at: Cell::new(0) }
     }
 
     pub fn next(&mut self) -> &'a str {
@@ -35,8 +32,7 @@ impl<'a> Words<'a> {
 
     pub fn amount(&mut self) -> Credits {
         let word = self.next();
-        word.parse()
-            .unwrap_or_else(|_| panic!("{word} is not an amount in {:?}", self.all))
+        word.parse().unwrap_or_else(|_| panic!("{word} is not an amount in {:?}", self.all))
     }
 
     pub fn has(&self, word: &str) -> bool {
@@ -67,28 +63,19 @@ impl<'a> Words<'a> {
 pub fn operation(play: &Play, command: &str) -> (Operation, String) {
     let mut words = Words::of(command);
     let verb = words.next();
-    let event_type = if verb == "grant" {
-        ""
-    } else {
-        words.named("for").unwrap_or("")
-    };
+    let event_type = if verb == "grant" { "" } else { words.named("for").unwrap_or("") };
     let asked = match verb {
         "grant" => Operation::Grant(grant(&mut words)),
         "renew" => Operation::Renew(renewal(play, &mut words)),
         "revoke" => revoke(play, &mut words),
-        "reserve" => Operation::Reserve {
-            amount: words.amount(),
-            ttl: words.seconds("ttl"),
-        },
+        "reserve" => Operation::Reserve { amount: words.amount(), ttl: words.seconds("ttl") },
         "extend" => Operation::Extend {
             hold: play.hold(words.next()),
             amount: words.amount(),
             ttl: words.seconds("ttl"),
         },
         "commit" => commit(play, &mut words),
-        "release" => Operation::Release {
-            hold: play.hold(words.next()),
-        },
+        "release" => Operation::Release { hold: play.hold(words.next()) },
         "deduct" => Operation::Deduct {
             amount: words.amount(),
             on_insufficient: match (words.has("record"), words.has("cap")) {
@@ -97,12 +84,8 @@ pub fn operation(play: &Play, command: &str) -> (Operation, String) {
                 _ => OnInsufficient::Refuse,
             },
         },
-        "adjust" => Operation::Adjust {
-            amount: words.amount(),
-        },
-        "write_off" => Operation::WriteOff {
-            amount: words.amount(),
-        },
+        "adjust" => Operation::Adjust { amount: words.amount() },
+        "write_off" => Operation::WriteOff { amount: words.amount() },
         "reverse" => Operation::Reverse {
             transaction: i64::try_from(number(words.next(), '#')).unwrap(),
             amount: words.optional_amount(),
@@ -135,10 +118,9 @@ fn grant(words: &mut Words<'_>) -> NewGrant {
         event_types: words
             .named("for")
             .map_or_else(Vec::new, |list| list.split(',').map(str::to_owned).collect()),
-        paid: words.named("paid").map(|nanos| Paid {
-            nanos: nanos.parse().unwrap(),
-            currency: "USD".to_owned(),
-        }),
+        paid: words
+            .named("paid")
+            .map(|nanos| Paid { nanos: nanos.parse().unwrap(), currency: "USD".to_owned() }),
         cost_basis: i64::try_from(words.number("basis")).unwrap(),
         owed_policy: owed_policy(words),
         period_end: words.seconds("period").map(|at| START + at),
@@ -151,9 +133,7 @@ fn renewal(play: &Play, words: &mut Words<'_>) -> Renewal {
         amount: words.amount(),
         period_end: START + words.seconds("period").expect("a renewal names its period's end"),
         expires_at: words.seconds("until").map(|at| START + at),
-        rollover_cap: words
-            .named("cap")
-            .map_or(Credits::ZERO, |cap| cap.parse().unwrap()),
+        rollover_cap: words.named("cap").map_or(Credits::ZERO, |cap| cap.parse().unwrap()),
         roll_again: words.has("again"),
         paid: None,
         cost_basis: i64::try_from(words.number("basis")).unwrap(),
@@ -162,11 +142,7 @@ fn renewal(play: &Play, words: &mut Words<'_>) -> Renewal {
 }
 
 fn named_grant(play: &Play, name: &str) -> GrantId {
-    if name == "G?" {
-        GrantId([9; 16])
-    } else {
-        play.grant(name)
-    }
+    if name == "G?" { GrantId([9; 16]) } else { play.grant(name) }
 }
 
 fn revoke(play: &Play, words: &mut Words<'_>) -> Operation {
@@ -176,22 +152,14 @@ fn revoke(play: &Play, words: &mut Words<'_>) -> Operation {
         (_, true) => RevokeShortfall::OtherGrants,
         _ => RevokeShortfall::Waive,
     };
-    Operation::Revoke {
-        grant,
-        amount: words.optional_amount(),
-        shortfall,
-    }
+    Operation::Revoke { grant, amount: words.optional_amount(), shortfall }
 }
 
 fn commit(play: &Play, words: &mut Words<'_>) -> Operation {
     Operation::Commit {
         hold: play.hold(words.next()),
         total: words.amount(),
-        close: if words.has("part") {
-            CommitClose::KeepOpen
-        } else {
-            CommitClose::Final
-        },
+        close: if words.has("part") { CommitClose::KeepOpen } else { CommitClose::Final },
         on_overrun: match (words.has("cap"), words.has("reject")) {
             (true, _) => OnOverrun::Cap,
             (_, true) => OnOverrun::Reject,

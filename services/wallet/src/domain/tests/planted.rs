@@ -39,21 +39,15 @@ fn one() -> Credits {
 
 #[test]
 fn a_changed_history_is_found() {
-    finds("hash", "an amount", |d| {
-        d.transactions[1].postings[0].amount += one()
-    });
+    finds("hash", "an amount", |d| d.transactions[1].postings[0].amount += one());
     finds("balance", "an amount that moves balances", |d| {
         d.transactions[1].postings[0].amount += one();
     });
     finds("hash", "another event type", |d| {
         d.transactions[1].event_type = "image".to_owned();
     });
-    finds("hash", "other terms", |d| {
-        d.transactions[0].grants[0].priority = 1
-    });
-    finds("hash", "an earlier time", |d| {
-        d.transactions[3].at = Timestamp::EPOCH
-    });
+    finds("hash", "other terms", |d| d.transactions[0].grants[0].priority = 1);
+    finds("hash", "an earlier time", |d| d.transactions[3].at = Timestamp::EPOCH);
     finds("sequence", "a missing row", |d| drop(d.transactions.remove(2)));
     finds("sequence", "a missing last row", |d| drop(d.transactions.pop()));
     finds("wallet", "a missing last row", |d| drop(d.transactions.pop()));
@@ -91,9 +85,7 @@ fn a_changed_grant_is_found() {
     finds("grant", "a wider use", |d| {
         d.wallet.grants.iter_mut().for_each(|g| g.event_types.clear());
     });
-    finds("grant", "state", |d| {
-        d.wallet.grants[0].state = GrantState::Frozen
-    });
+    finds("grant", "state", |d| d.wallet.grants[0].state = GrantState::Frozen);
     finds("grant", "renewed", |d| d.wallet.grants[0].renewed = true);
     finds("grant", "a row less", |d| {
         let grant = d.wallet.grants.pop().unwrap();
@@ -105,10 +97,7 @@ fn a_changed_grant_is_found() {
 fn a_changed_hold_is_found() {
     let plant = |change: fn(&mut crate::domain::Hold)| {
         move |d: &mut Desk| {
-            d.holds
-                .values_mut()
-                .filter(|h| h.amount == Credits::whole(5))
-                .for_each(change);
+            d.holds.values_mut().filter(|h| h.amount == Credits::whole(5)).for_each(change);
         }
     };
     finds("hold", "amount", plant(|h| h.amount += one()));
@@ -138,9 +127,7 @@ fn a_changed_lot_or_link_is_found() {
     finds("lot", "a repayment less", |d| {
         d.repayments.remove(0);
     });
-    finds("lot", "a repayment by another grant", |d| {
-        d.repayments[0].grant = None
-    });
+    finds("lot", "a repayment by another grant", |d| d.repayments[0].grant = None);
     finds("reversal", "a reversal forgotten", |d| d.reversals.clear());
     finds("reversal", "a reversal of another", |d| {
         d.reversals.insert(1, vec![2]);

@@ -44,12 +44,7 @@ pub fn check(script: &str) -> Play {
 
 impl Play {
     pub fn new() -> Self {
-        Self {
-            desk: Desk::new(),
-            now: START,
-            grants: Vec::new(),
-            holds: Vec::new(),
-        }
+        Self { desk: Desk::new(), now: START, grants: Vec::new(), holds: Vec::new() }
     }
 
     pub fn grant(&self, name: &str) -> GrantId {
@@ -72,10 +67,11 @@ impl Play {
             "overdraft" => self.desk.wallet.overdraft_limit = words.amount(),
             "frozen" => self.desk.wallet.frozen_since = Some(self.now),
             "unit" => self.desk.wallet.unit = words.next().to_owned(),
-            "declare" => self.desk.settings.units.push(Unit {
-                name: words.next().to_owned(),
-                description: String::new(),
-            }),
+            "declare" => self
+                .desk
+                .settings
+                .units
+                .push(Unit { name: words.next().to_owned(), description: String::new() }),
             "expired_reversal" => self.desk.settings.expired_reversal = ExpiredReversal::Expire,
             "thresholds" => self.desk.wallet.thresholds = words.rest().map(|w| w.parse().unwrap()).collect(),
             "as" => {
@@ -120,11 +116,7 @@ impl Play {
         let mut said = self.told(before, &own);
         for signal in &self.desk.signals[signals..] {
             if let Signal::ThresholdCrossed { level, direction, .. } = signal {
-                let way = if *direction == Direction::Down {
-                    "down"
-                } else {
-                    "up"
-                };
+                let way = if *direction == Direction::Down { "down" } else { "up" };
                 write!(said, "; crossed {level} {way}").unwrap();
             }
         }
@@ -162,16 +154,8 @@ impl Play {
 
     fn text(&self, t: &Transaction) -> String {
         let postings: Vec<String> = t.postings.iter().map(|p| self.posting(p)).collect();
-        let mut text = if postings.is_empty() {
-            "nothing".to_owned()
-        } else {
-            postings.join(", ")
-        };
-        for (name, amount) in [
-            ("forgiven", t.forgiven),
-            ("waived", t.waived),
-            ("claimed", t.claimed),
-        ] {
+        let mut text = if postings.is_empty() { "nothing".to_owned() } else { postings.join(", ") };
+        for (name, amount) in [("forgiven", t.forgiven), ("waived", t.waived), ("claimed", t.claimed)] {
             if amount.is_positive() {
                 write!(text, "; {name} {amount}").unwrap();
             }
@@ -206,11 +190,7 @@ impl Play {
                 | Account::Expired
                 | Account::Revoked => grant(id),
             };
-            if inner.is_empty() {
-                account.word().to_owned()
-            } else {
-                format!("{}({inner})", account.word())
-            }
+            if inner.is_empty() { account.word().to_owned() } else { format!("{}({inner})", account.word()) }
         };
         let to = side(p.to, p.to_grant.or(p.grant));
         format!("{}→{to} {}", side(p.from, p.grant), p.amount)
@@ -218,23 +198,15 @@ impl Play {
 
     fn balances(&self) -> String {
         let w = &self.desk.wallet;
-        let all = [
-            ("available", w.available),
-            ("scheduled", w.scheduled),
-            ("held", w.held),
-            ("owed", w.owed),
-        ];
+        let all =
+            [("available", w.available), ("scheduled", w.scheduled), ("held", w.held), ("owed", w.owed)];
         listed(&all)
     }
 
     fn totals(&self) -> String {
         let w = &self.desk.wallet;
-        let all = [
-            ("granted", w.granted),
-            ("spent", w.spent),
-            ("expired", w.expired),
-            ("revoked", w.revoked),
-        ];
+        let all =
+            [("granted", w.granted), ("spent", w.spent), ("expired", w.expired), ("revoked", w.revoked)];
         listed(&all)
     }
 }
@@ -247,7 +219,5 @@ fn listed(all: &[(&str, Credits)]) -> String {
 
 /// The number in `G3`, `H1` or `#7`.
 pub fn number(name: &str, mark: char) -> usize {
-    name.strip_prefix(mark)
-        .and_then(|n| n.parse().ok())
-        .unwrap_or_else(|| panic!("{name} is not a {mark}1"))
+    name.strip_prefix(mark).and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{name} is not a {mark}1"))
 }

@@ -174,9 +174,7 @@ fn a_late_commit_above_the_amount_once_held_goes_by_its_mode() {
     check(&format!(
         "{begin} commit H1 20 | available(G1)→spent(G1) 3, owed(#5)→spent 5, owed(#5)→spent 12; late"
     ));
-    check(&format!(
-        "{begin} commit H1 20 reject | refused: the total is 12 credits above the hold"
-    ));
+    check(&format!("{begin} commit H1 20 reject | refused: the total is 12 credits above the hold"));
 }
 
 #[test]

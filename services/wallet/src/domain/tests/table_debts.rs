@@ -111,9 +111,7 @@ fn one_transaction_repays_however_many_lots_there_are() {
     let rest = Credits::from_micros(1);
     wallet.lots = (1..=LOTS).map(|seq| Lot { seq, rest }).collect();
     (wallet.head, wallet.owed, wallet.spent) = (LOTS, Credits::from_micros(LOTS), Credits::from_micros(LOTS));
-    let operation = Operation::Adjust {
-        amount: Credits::whole(1),
-    };
+    let operation = Operation::Adjust { amount: Credits::whole(1) };
     let envelope = Envelope {
         origin: Origin::Client,
         may_override: false,

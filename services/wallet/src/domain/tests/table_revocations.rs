@@ -49,9 +49,7 @@ fn a_held_part_becomes_a_claim_without_posting() {
 #[test]
 fn what_was_spent_is_waived_owed_or_taken_from_other_purchased_grants() {
     let begin = "grant 10\n deduct 8\n";
-    check(&format!(
-        "{begin} revoke G1 | available(G1)→revoked(G1) 2; waived 8"
-    ));
+    check(&format!("{begin} revoke G1 | available(G1)→revoked(G1) 2; waived 8"));
     check(&format!(
         "{begin} revoke G1 owe | available(G1)→revoked(G1) 2, owed(#3)→revoked(G1) 8\n balances | owed 8"
     ));

@@ -32,15 +32,10 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The hex digits of the block that begins with this name; what follows a `#` is for people.
 fn block(name: &str) -> String {
-    let (_, after) = DOC
-        .split_once(&format!("```hex {name}\n"))
-        .unwrap_or_else(|| panic!("no block {name}"));
+    let (_, after) = DOC.split_once(&format!("```hex {name}\n")).unwrap_or_else(|| panic!("no block {name}"));
     let (inside, _) = after.split_once("```").unwrap();
     let lines = inside.lines().map(|line| line.split('#').next().unwrap());
-    lines
-        .flat_map(str::chars)
-        .filter(|c| !c.is_whitespace())
-        .collect()
+    lines.flat_map(str::chars).filter(|c| !c.is_whitespace()).collect()
 }
 
 fn check(name: &str, bytes: &[u8]) {
@@ -55,10 +50,7 @@ fn grant_of_four() -> (Operation, Details) {
         effective_at: None,
         expires_at: None,
         event_types: Vec::new(),
-        paid: Some(Paid {
-            nanos: 2_000_000_000,
-            currency: "EUR".to_owned(),
-        }),
+        paid: Some(Paid { nanos: 2_000_000_000, currency: "EUR".to_owned() }),
         cost_basis: 500_000_000,
         owed_policy: OwedPolicy::RepayFirst,
         period_end: None,
@@ -72,14 +64,8 @@ fn grant_of_four() -> (Operation, Details) {
 }
 
 fn deduct_of_six() -> (Operation, Details) {
-    let operation = Operation::Deduct {
-        amount: Credits::whole(6),
-        on_insufficient: OnInsufficient::Record,
-    };
-    let details = Details {
-        event_type: "chat.reply".to_owned(),
-        ..Details::default()
-    };
+    let operation = Operation::Deduct { amount: Credits::whole(6), on_insufficient: OnInsufficient::Record };
+    let details = Details { event_type: "chat.reply".to_owned(), ..Details::default() };
     (operation, details)
 }
 
@@ -148,16 +134,9 @@ fn everything() -> Transaction {
             owed_policy: OwedPolicy::Only,
             period_end: Some(at(3)),
             rollover: true,
-            paid: Some(Paid {
-                nanos: 8,
-                currency: "USD".to_owned(),
-            }),
+            paid: Some(Paid { nanos: 8, currency: "USD".to_owned() }),
         }],
-        hold_terms: Some(HoldTerms {
-            expires_at: at(4),
-            grace: Duration::from_secs(60),
-            created_at: at(5),
-        }),
+        hold_terms: Some(HoldTerms { expires_at: at(4), grace: Duration::from_secs(60), created_at: at(5) }),
         committed: Some(Credits::ZERO),
         forgiven: Credits::from_micros(9),
         waived: Credits::from_micros(10),
@@ -178,16 +157,10 @@ fn names_hash_as_documented() {
     check("genesis", &Hash::of(&[&id.0]).0);
     let shard = shard_of("dev", "user_123", ShardCount::DEFAULT);
     assert!(DOC.contains(&format!("is {} of 256", shard.0)), "{shard:?}");
-    check(
-        "key-hash",
-        &key_hash(Origin::Client, TransactionKind::Deduct, "msg-5", 0).0,
-    );
+    check("key-hash", &key_hash(Origin::Client, TransactionKind::Deduct, "msg-5", 0).0);
     let hold = Booked::Hold(HoldId([0x55; 16]));
     check("booking-key", &booking_key(TransactionKind::ExpireHold, hold).0);
-    check(
-        "booking-fingerprint",
-        &booking_fingerprint(TransactionKind::ExpireHold, hold).0,
-    );
+    check("booking-fingerprint", &booking_fingerprint(TransactionKind::ExpireHold, hold).0);
 }
 
 #[test]
@@ -230,10 +203,6 @@ fn every_field_is_encoded_as_documented() {
 
 #[test]
 fn what_is_not_set_is_left_out_of_the_text_hash() {
-    let text = Text {
-        salt: [0x77; 16],
-        subjects: vec!["seat-1".to_owned()],
-        ..Text::default()
-    };
+    let text = Text { salt: [0x77; 16], subjects: vec!["seat-1".to_owned()], ..Text::default() };
     check("subjects-hash", &text_hash(&text).0);
 }

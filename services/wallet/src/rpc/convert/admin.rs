@@ -140,28 +140,10 @@ fn settings_from_proto(faults: &mut Violations, sent: proto::Settings) -> Settin
     if !currency.is_empty() && !is_currency(&currency) {
         faults.field("reporting_currency", "is not a currency: three capital letters");
     }
-    let hold_ttl = span(
-        faults,
-        "hold_ttl",
-        sent.hold_ttl.as_ref(),
-        Duration::from_secs(1),
-        HOLD_LIFE_MAX,
-    );
-    let hold_grace = span(
-        faults,
-        "hold_grace",
-        sent.hold_grace.as_ref(),
-        Duration::ZERO,
-        HOLD_GRACE_MAX,
-    );
+    let hold_ttl = span(faults, "hold_ttl", sent.hold_ttl.as_ref(), Duration::from_secs(1), HOLD_LIFE_MAX);
+    let hold_grace = span(faults, "hold_grace", sent.hold_grace.as_ref(), Duration::ZERO, HOLD_GRACE_MAX);
     let limit = sent.hold_life_limit.as_ref();
-    let hold_life_limit = span(
-        faults,
-        "hold_life_limit",
-        limit,
-        Duration::from_secs(1),
-        HOLD_LIFE_MAX,
-    );
+    let hold_life_limit = span(faults, "hold_life_limit", limit, Duration::from_secs(1), HOLD_LIFE_MAX);
     let hold_ttl = hold_ttl.unwrap_or(defaults.hold_ttl);
     let hold_life_limit = hold_life_limit.unwrap_or(defaults.hold_life_limit);
     if hold_ttl > hold_life_limit {
@@ -170,11 +152,7 @@ fn settings_from_proto(faults: &mut Violations, sent: proto::Settings) -> Settin
     Settings {
         version,
         units,
-        reporting_currency: if currency.is_empty() {
-            defaults.reporting_currency
-        } else {
-            currency
-        },
+        reporting_currency: if currency.is_empty() { defaults.reporting_currency } else { currency },
         hold_ttl,
         hold_grace: hold_grace.unwrap_or(defaults.hold_grace),
         hold_life_limit,
@@ -202,10 +180,7 @@ fn units_from_proto(faults: &mut Violations, units: Vec<proto::Unit>) -> Vec<Uni
             faults.description("description", &unit.description);
         });
     }
-    let unit = |unit: proto::Unit| Unit {
-        name: unit.name,
-        description: unit.description,
-    };
+    let unit = |unit: proto::Unit| Unit { name: unit.name, description: unit.description };
     units.into_iter().map(unit).collect()
 }
 
@@ -238,10 +213,7 @@ pub fn settings_to_proto(settings: &Settings) -> proto::Settings {
         units: settings
             .units
             .iter()
-            .map(|unit| proto::Unit {
-                name: unit.name.clone(),
-                description: unit.description.clone(),
-            })
+            .map(|unit| proto::Unit { name: unit.name.clone(), description: unit.description.clone() })
             .collect(),
         reporting_currency: settings.reporting_currency.clone(),
         hold_ttl: Some(duration_to_proto(settings.hold_ttl)),

@@ -24,26 +24,21 @@ pub fn event_to_proto(shard: Shard, event: Event) -> proto::WalletEvent {
 
 fn signal_to_proto(signal: Signal) -> proto::Signal {
     let signal = match signal {
-        Signal::ThresholdCrossed {
-            level,
-            direction,
-            balance,
-            seq,
-        } => proto::signal::Signal::ThresholdCrossed(proto::ThresholdCrossed {
-            level: Some(credits_to_proto(level)),
-            downwards: direction == Direction::Down,
-            balance: Some(credits_to_proto(balance)),
-            transaction: seq,
-        }),
-        Signal::CreditsRefused {
-            required,
-            spendable,
-            event_type,
-        } => proto::signal::Signal::CreditsRefused(proto::CreditsRefused {
-            required: Some(credits_to_proto(required)),
-            spendable: Some(credits_to_proto(spendable)),
-            event_type,
-        }),
+        Signal::ThresholdCrossed { level, direction, balance, seq } => {
+            proto::signal::Signal::ThresholdCrossed(proto::ThresholdCrossed {
+                level: Some(credits_to_proto(level)),
+                downwards: direction == Direction::Down,
+                balance: Some(credits_to_proto(balance)),
+                transaction: seq,
+            })
+        }
+        Signal::CreditsRefused { required, spendable, event_type } => {
+            proto::signal::Signal::CreditsRefused(proto::CreditsRefused {
+                required: Some(credits_to_proto(required)),
+                spendable: Some(credits_to_proto(spendable)),
+                event_type,
+            })
+        }
     };
     proto::Signal { signal: Some(signal) }
 }

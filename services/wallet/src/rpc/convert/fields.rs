@@ -102,12 +102,7 @@ pub fn ask<M: Mutation>(mut request: M, call: &Call<'_>) -> Result<Asked, Status
     let operation = request.operation(&mut fields);
     fields.faults.key("idempotency_key", &names.key);
     let mut details = details_from_proto(&mut fields.faults, names.details);
-    let Fields {
-        faults,
-        shard,
-        missing,
-        ..
-    } = fields;
+    let Fields { faults, shard, missing, .. } = fields;
     faults.finish()?;
     if let Some(status) = missing {
         return Err(status);
@@ -171,27 +166,17 @@ fn not_found(kind: IdKind, id: &PublicId) -> Status {
             (ErrorReason::GrantNotFound, "grant")
         }
     };
-    refuse(reason, format!("there is no such {noun} in this wallet"))
-        .fact(noun, id)
-        .status()
+    refuse(reason, format!("there is no such {noun} in this wallet")).fact(noun, id).status()
 }
 
 /// Empty means `credits`.
 pub fn unit_or_default(unit: String) -> String {
-    if unit.is_empty() {
-        DEFAULT_UNIT.to_owned()
-    } else {
-        unit
-    }
+    if unit.is_empty() { DEFAULT_UNIT.to_owned() } else { unit }
 }
 
 /// A name within the limit, for hashing; an over-long one is refused before its hash is used.
 fn shown(name: &str) -> &str {
-    if name.len() > chit_types::limits::KEY_BYTES {
-        ""
-    } else {
-        name
-    }
+    if name.len() > chit_types::limits::KEY_BYTES { "" } else { name }
 }
 
 fn details_from_proto(faults: &mut Violations, details: Option<proto::OperationDetails>) -> Details {

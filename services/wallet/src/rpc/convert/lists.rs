@@ -18,11 +18,7 @@ pub fn wallet_from_proto(
 ) -> WalletRef {
     faults.key("customer_id", &customer);
     faults.unit("unit", &unit);
-    WalletRef {
-        tenant: Arc::clone(&caller.tenant),
-        customer,
-        unit: unit_or_default(unit),
-    }
+    WalletRef { tenant: Arc::clone(&caller.tenant), customer, unit: unit_or_default(unit) }
 }
 
 /// A page of one list, asked for.
@@ -36,11 +32,7 @@ pub struct Page {
 impl Page {
     /// Reads where a page begins. Its token must be of this very list.
     pub fn open(size: usize, token: &str, tokens: PageTokens) -> Result<Self, Status> {
-        Ok(Self {
-            size,
-            after: tokens.open(token)?,
-            tokens,
-        })
+        Ok(Self { size, after: tokens.open(token)?, tokens })
     }
 
     /// The place after which it begins, of a known length; `None` for the first page.
@@ -70,9 +62,7 @@ impl Page {
             return String::new();
         }
         found.truncate(self.size);
-        found
-            .last()
-            .map_or_else(String::new, |last| self.token(&place(last)))
+        found.last().map_or_else(String::new, |last| self.token(&place(last)))
     }
 
     /// The token of the page after a place.

@@ -81,11 +81,8 @@ impl Mutation for proto::RenewGrantRequest {
         let amount = faults.credits("amount", self.amount.as_ref(), AmountRange::AboveZero);
         let period_end = faults.timestamp("period_end", self.period_end.as_ref());
         let expires_at = faults.optional_timestamp("expires_at", self.expires_at.as_ref());
-        let rollover_cap = faults.optional_credits(
-            "rollover_cap",
-            self.rollover_cap.as_ref(),
-            AmountRange::ZeroOrMore,
-        );
+        let rollover_cap =
+            faults.optional_credits("rollover_cap", self.rollover_cap.as_ref(), AmountRange::ZeroOrMore);
         let owed_policy = owed_policy_from_proto(faults, self.owed_policy);
         let (paid, cost_basis) =
             paid_from_proto(fields, self.paid.as_ref(), self.paid_reporting.as_ref(), amount);
@@ -171,9 +168,7 @@ impl Mutation for proto::WriteOffRequest {
 
     fn operation(self, fields: &mut Fields<'_>) -> Operation {
         let amount = self.amount.as_ref();
-        Operation::WriteOff {
-            amount: fields.faults.credits("amount", amount, AmountRange::AboveZero),
-        }
+        Operation::WriteOff { amount: fields.faults.credits("amount", amount, AmountRange::AboveZero) }
     }
 }
 
@@ -229,10 +224,7 @@ fn priority_from_proto(faults: &mut Violations, priority: Option<i32>) -> u16 {
     match u16::try_from(priority) {
         Ok(priority) if (1..=limits::PRIORITY_MAX).contains(&priority) => priority,
         Ok(_) | Err(_) => {
-            faults.field(
-                "priority",
-                format!("is not within 1 and {}", limits::PRIORITY_MAX),
-            );
+            faults.field("priority", format!("is not within 1 and {}", limits::PRIORITY_MAX));
             limits::PRIORITY_DEFAULT
         }
     }

@@ -21,10 +21,7 @@ pub fn paid_from_proto(
     let paid = money(faults, "paid", paid);
     let converted = money(faults, "paid_reporting", reporting);
     if converted.as_ref().is_some_and(|money| money.currency != currency) {
-        faults.field(
-            "paid_reporting",
-            format!("is not in {currency}, the tenant's reporting currency"),
-        );
+        faults.field("paid_reporting", format!("is not in {currency}, the tenant's reporting currency"));
     }
     if reporting.is_some() && !sent {
         faults.field("paid_reporting", "is given without paid");
@@ -34,20 +31,14 @@ pub fn paid_from_proto(
     };
     let told = if paid.currency == currency {
         if converted.is_some_and(|converted| converted != paid) {
-            faults.field(
-                "paid_reporting",
-                "differs from paid, which is in the same currency",
-            );
+            faults.field("paid_reporting", "differs from paid, which is in the same currency");
         }
         paid.nanos
     } else {
         if reporting.is_none() {
             faults.field(
                 "paid_reporting",
-                format!(
-                    "is missing: paid is in {}, the tenant reports in {currency}",
-                    paid.currency
-                ),
+                format!("is missing: paid is in {}, the tenant reports in {currency}", paid.currency),
             );
         }
         converted.map_or(0, |money| money.nanos)
@@ -56,10 +47,7 @@ pub fn paid_from_proto(
     if basis.is_none() {
         faults.field("paid", "is more for one credit than can be told");
     }
-    let paid = (paid.nanos > 0).then_some(Paid {
-        nanos: paid.nanos,
-        currency: paid.currency,
-    });
+    let paid = (paid.nanos > 0).then_some(Paid { nanos: paid.nanos, currency: paid.currency });
     (paid, basis.unwrap_or(0))
 }
 
@@ -97,11 +85,7 @@ mod tests {
             (i64::MAX, 1, None),
             (i64::MAX, 1_000_000, Some(i64::MAX)),
         ] {
-            assert_eq!(
-                cost_basis(paid, Credits::from_micros(micros)),
-                expect,
-                "{paid} for {micros}"
-            );
+            assert_eq!(cost_basis(paid, Credits::from_micros(micros)), expect, "{paid} for {micros}");
         }
     }
 }

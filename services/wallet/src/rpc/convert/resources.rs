@@ -110,10 +110,7 @@ pub fn source_to_proto(source: GrantSource) -> i32 {
 }
 
 fn paid_to_proto(paid: &Paid) -> chit_api::google::r#type::Money {
-    money_to_proto(&Money {
-        currency: paid.currency.clone(),
-        nanos: paid.nanos,
-    })
+    money_to_proto(&Money { currency: paid.currency.clone(), nanos: paid.nanos })
 }
 
 #[cfg(test)]

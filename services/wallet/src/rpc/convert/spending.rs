@@ -82,11 +82,7 @@ impl Mutation for proto::CommitRequest {
         Operation::Commit {
             hold,
             total: faults.credits("total", self.total.as_ref(), AmountRange::ZeroOrMore),
-            close: if self.keep_open {
-                CommitClose::KeepOpen
-            } else {
-                CommitClose::Final
-            },
+            close: if self.keep_open { CommitClose::KeepOpen } else { CommitClose::Final },
             on_overrun: match faults.enumeration("on_overrun", self.on_overrun) {
                 types::OnOverrun::Unspecified | types::OnOverrun::Record => OnOverrun::Record,
                 types::OnOverrun::Cap => OnOverrun::Cap,
@@ -109,9 +105,7 @@ impl Mutation for proto::ReleaseRequest {
     }
 
     fn operation(self, fields: &mut Fields<'_>) -> Operation {
-        Operation::Release {
-            hold: fields.hold(&self.hold_id),
-        }
+        Operation::Release { hold: fields.hold(&self.hold_id) }
     }
 }
 

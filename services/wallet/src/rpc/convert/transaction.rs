@@ -28,11 +28,7 @@ pub fn transaction_to_proto(shard: Shard, transaction: &Transaction) -> proto::T
         hold_id: t.hold.map(|id| hold_id_to_proto(shard, id)).unwrap_or_default(),
         reverses: t.reverses.unwrap_or_default(),
         text_hash: t.text_hash.map(|hash| hash.0.to_vec().into()).unwrap_or_default(),
-        grants: t
-            .grants
-            .iter()
-            .map(|terms| terms_to_proto(shard, terms))
-            .collect(),
+        grants: t.grants.iter().map(|terms| terms_to_proto(shard, terms)).collect(),
         hold: t.hold_terms.as_ref().map(hold_terms_to_proto),
         committed: t.committed.map(credits_to_proto),
         forgiven: unless_zero(t.forgiven),
@@ -65,18 +61,9 @@ fn postings_to_proto(shard: Shard, postings: &[Posting]) -> Vec<proto::Posting> 
             from: i32::from(posting.from.number()),
             to: i32::from(posting.to.number()),
             amount: Some(credits_to_proto(posting.amount)),
-            grant_id: posting
-                .grant
-                .map(|id| grant_id_to_proto(shard, id))
-                .unwrap_or_default(),
-            to_grant_id: posting
-                .to_grant
-                .map(|id| grant_id_to_proto(shard, id))
-                .unwrap_or_default(),
-            hold_id: posting
-                .hold
-                .map(|id| hold_id_to_proto(shard, id))
-                .unwrap_or_default(),
+            grant_id: posting.grant.map(|id| grant_id_to_proto(shard, id)).unwrap_or_default(),
+            to_grant_id: posting.to_grant.map(|id| grant_id_to_proto(shard, id)).unwrap_or_default(),
+            hold_id: posting.hold.map(|id| hold_id_to_proto(shard, id)).unwrap_or_default(),
             owed_seq: posting.owed_seq.unwrap_or_default(),
         })
         .collect()
@@ -96,11 +83,7 @@ fn terms_to_proto(shard: Shard, terms: &GrantTerms) -> proto::GrantTerms {
         period_end: terms.period_end.map(timestamp_to_proto),
         rollover: terms.rollover,
         paid_nanos: terms.paid.as_ref().map_or(0, |paid| paid.nanos),
-        paid_currency: terms
-            .paid
-            .as_ref()
-            .map(|paid| paid.currency.clone())
-            .unwrap_or_default(),
+        paid_currency: terms.paid.as_ref().map(|paid| paid.currency.clone()).unwrap_or_default(),
     }
 }
 
