@@ -1,24 +1,22 @@
 //! Everything that changes nothing: balances with what is due folded in by the same rule that books it, pages of what
 //! is stored, verification, and the feed.
 
-use std::collections::{BTreeMap, HashMap};
+mod feed;
+
 use std::sync::Arc;
 
 use chit_types::{Clock, IdSource, Shard, ShardCount, Timestamp, WalletId};
 
 use super::command::WalletRef;
-use super::entries::Event;
 use super::settings::SettingsCache;
 use super::{Desk, Parts};
 use crate::domain::order::spending_order;
 use crate::domain::verify::Finding;
 use crate::domain::{self, Changes, Context, Grant, GrantId, Hold, HoldId, Transaction, Wallet, WalletState};
-use crate::store::feed::FeedRow;
 use crate::store::reads::Span;
-use crate::store::{Store, StoreFailure, WalletKey, entries};
+use crate::store::{Store, StoreFailure, WalletKey};
 
-/// Rows of one shard's feed read at once.
-const FEED_ROWS: u64 = 64;
+pub use feed::{FeedContent, FeedPage};
 
 /// Why a read failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,17 +72,6 @@ pub struct Verification {
     pub wallet: Wallet,
     /// What is wrong; empty where nothing is.
     pub findings: Vec<Finding>,
-}
-
-/// Events, and where to go on from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FeedPage {
-    /// In order within a wallet.
-    pub events: Vec<Event>,
-    /// Opaque.
-    pub cursor: Vec<u8>,
-    /// Nothing further is known at this moment.
-    pub up_to_date: bool,
 }
 
 /// Reads. Clones share the database.
@@ -377,97 +364,6 @@ impl Reader {
     pub async fn has_costs(&self, tenant: &str) -> Result<bool, ReadFault> {
         Ok(self.store.has_costs(tenant).await?)
     }
-
-    /// A cursor at the present end of the feed.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn feed_end(&self) -> Result<Vec<u8>, ReadFault> {
-        let spans = self.store.feed_spans().await?;
-        Ok(Cursor(spans.into_iter().map(|(shard, span)| (shard, span.last)).collect()).write())
-    }
-
-    /// What happened in the tenant's wallets after a cursor (empty: from the oldest event kept). Reads a bounded piece
-    /// of each shard.
-    ///
-    /// # Errors
-    /// [`ReadFault::CursorExpired`], [`ReadFault::CursorUnreadable`], or when the database fails.
-    pub async fn feed(
-        &self,
-        tenant: &str,
-        cursor: &[u8],
-        content: FeedContent,
-    ) -> Result<FeedPage, ReadFault> {
-        let mut cursor = if cursor.is_empty() { None } else { Some(Cursor::read(cursor)?) };
-        let spans = self.store.feed_spans().await?;
-        let mut positions = BTreeMap::new();
-        let mut events = Vec::new();
-        let mut up_to_date = true;
-        for (shard, span) in spans {
-            let known = cursor.as_mut().map(|cursor| cursor.0.remove(&shard).unwrap_or_default());
-            let after = known.unwrap_or(span.purged);
-            if after < span.purged {
-                return Err(ReadFault::CursorExpired);
-            }
-            let mut position = after;
-            if after < span.last {
-                let rows = self.store.feed(shard, after, FEED_ROWS).await?;
-                position = rows.last().map_or(after, |row| row.position);
-                up_to_date &= position >= span.last;
-                self.events(tenant, shard, &rows, content, &mut events).await?;
-            }
-            positions.insert(shard, position);
-        }
-        Ok(FeedPage { events, cursor: Cursor(positions).write(), up_to_date })
-    }
-
-    async fn events(
-        &self,
-        tenant: &str,
-        shard: Shard,
-        rows: &[FeedRow],
-        content: FeedContent,
-        out: &mut Vec<Event>,
-    ) -> Result<(), ReadFault> {
-        let mut all = Vec::new();
-        for row in rows {
-            let read = entries::read(&row.entries).map_err(|error| ReadFault::Internal(error.to_string()))?;
-            all.extend(read);
-        }
-        let mut keys: Vec<WalletKey> =
-            all.iter().map(|entry| WalletKey { shard, id: entry.wallet }).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let names = self.store.names(&keys).await?;
-        let mut names: HashMap<WalletId, (String, String, String)> =
-            names.into_iter().map(|(id, tenant, customer, unit)| (id, (tenant, customer, unit))).collect();
-        for entry in all {
-            if let Some(own) = entry.names {
-                names.entry(entry.wallet).or_insert(own);
-            }
-            let Some((of, customer, unit)) = names.get(&entry.wallet) else {
-                continue;
-            };
-            if of != tenant {
-                continue;
-            }
-            let mut transactions = Vec::new();
-            if content == FeedContent::WithTransactions && entry.first > 0 {
-                let key = WalletKey { shard, id: entry.wallet };
-                let count = u64::try_from(entry.last - entry.first + 1).unwrap_or_default();
-                transactions = self.store.transactions(key, entry.first - 1, entry.last, count).await?;
-            }
-            out.push(Event {
-                customer: customer.clone(),
-                unit: unit.clone(),
-                first: entry.first,
-                last: entry.last,
-                signals: entry.signals,
-                transactions,
-            });
-        }
-        Ok(())
-    }
 }
 
 /// Whether a list of grants goes on with closed ones.
@@ -479,50 +375,8 @@ pub enum ClosedGrants {
     LeaveOut,
 }
 
-/// What feed events carry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FeedContent {
-    /// Numbers and signals.
-    Numbers,
-    /// The transactions too.
-    WithTransactions,
-}
-
 fn with_holds(wallet: Wallet, holds: Vec<Hold>) -> WalletState {
     let mut state = WalletState::of(wallet);
     state.holds = holds.into_iter().map(|hold| (hold.id, hold)).collect();
     state
-}
-
-/// Positions by shard: a version byte, then shard and position, big-endian, for each shard with one above zero.
-struct Cursor(BTreeMap<Shard, i64>);
-
-const CURSOR_VERSION: u8 = 1;
-const CURSOR_STEP: usize = 10;
-
-impl Cursor {
-    fn write(&self) -> Vec<u8> {
-        let mut out = vec![CURSOR_VERSION];
-        for (shard, position) in self.0.iter().filter(|(_, position)| **position > 0) {
-            out.extend_from_slice(&shard.0.to_be_bytes());
-            out.extend_from_slice(&position.to_be_bytes());
-        }
-        out
-    }
-
-    fn read(bytes: &[u8]) -> Result<Self, ReadFault> {
-        let Some((&CURSOR_VERSION, steps)) = bytes.split_first() else {
-            return Err(ReadFault::CursorUnreadable);
-        };
-        if !steps.len().is_multiple_of(CURSOR_STEP) {
-            return Err(ReadFault::CursorUnreadable);
-        }
-        let step = |step: &[u8]| {
-            let (shard, position) = step.split_at(2);
-            let position: [u8; 8] = position.try_into().ok()?;
-            Some((Shard(u16::from_be_bytes([shard[0], shard[1]])), i64::from_be_bytes(position)))
-        };
-        let read: Option<_> = steps.chunks(CURSOR_STEP).map(step).collect();
-        read.map(Self).ok_or(ReadFault::CursorUnreadable)
-    }
 }

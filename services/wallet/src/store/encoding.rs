@@ -3,6 +3,8 @@
 //! Measured against packed bytes, this costs under a tenth of a deduct and leaves the ledger legible; see the views in
 //! `migrations/`. Ids are 32 hexadecimal digits, which PostgreSQL casts to `uuid` as they are.
 
+mod free_text;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -12,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::operation::RevokeShortfall;
 use crate::domain::{
     Draw, Grant, GrantId, GrantSource, GrantState, GrantTerms, HoldId, HoldTerms, Lot, OwedPolicy, Paid,
-    Posting, Text, Transaction,
+    Posting, Transaction,
 };
+
+pub use free_text::{read_text, text};
 
 /// A column that does not hold what we wrote there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -490,43 +494,4 @@ pub fn read_extra(text: &str, transaction: &mut Transaction) -> Result<(), Unrea
     transaction.claimed = Credits::from_micros(extra.claimed);
     transaction.shortfall = extra.shortfall.map(shortfall).transpose()?;
     Ok(())
-}
-
-/// A transaction's free text, without its salt.
-#[derive(Serialize, Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct FreeText {
-    #[serde(skip_serializing_if = "String::is_empty")]
-    reference: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    description: String,
-    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    metadata: std::collections::BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    subjects: Vec<String>,
-}
-
-/// Reference, description, metadata and subjects, as an object of what is set.
-#[must_use]
-pub fn text(text: &Text) -> String {
-    let free = FreeText {
-        reference: text.reference.clone(),
-        description: text.description.clone(),
-        metadata: text.metadata.clone(),
-        subjects: text.subjects.clone(),
-    };
-    serde_json::to_string(&free).expect("texts")
-}
-
-/// Reads [`text`].
-pub fn read_text(salt: [u8; 16], text: &str) -> Result<Text, Unreadable> {
-    let free: FreeText = parse("text", text)?;
-    Ok(Text {
-        salt,
-        reference: free.reference,
-        description: free.description,
-        metadata: free.metadata,
-        subjects: free.subjects,
-    })
 }
