@@ -10,6 +10,5 @@ mod faults;
 mod fields;
 mod harness;
 mod settling;
-mod speed;
 mod store;
 mod world;

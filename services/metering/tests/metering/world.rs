@@ -184,7 +184,7 @@ async fn pod(
         ids: Arc::new(SystemIds),
         shards: ShardCount::DEFAULT,
         #[allow(clippy::disallowed_methods)]
-        config: Config { lanes: std::env::var("LANES").unwrap().parse().unwrap(), ..Config::default() },
+        config: Config::default(),
     };
     let (service, desk) = chit_metering::build_with_desk(parts);
     let tools = desk.tools().clone();
