@@ -5,6 +5,7 @@ cd "$(dirname "$0")/../.."
 source tests/scripts/stage.sh
 
 stage prepare bash tests/scripts/prepare.sh test
-stage build cargo test --workspace --no-run
+stage build cargo build --workspace --bins
+stage "build tests" cargo test --workspace --no-run
 stage tests cargo test --workspace
 stage "python client" bash tests/scripts/python-client.sh
