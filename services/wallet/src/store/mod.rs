@@ -18,6 +18,7 @@ mod rows_out;
 pub mod schema;
 pub mod settings;
 pub mod sqlite;
+mod sqlite_sql;
 mod sqlite_write;
 pub mod upkeep;
 

@@ -10,102 +10,9 @@ use super::lane::{WalletKey, WalletWrite, assemble_past};
 use super::postgres::{failed, unreadable};
 use super::row::{self, Columns, RowError};
 use super::rows_out::RowsOut;
+use super::sqlite_sql as sql;
 use super::sqlite_write;
 use crate::domain::{Past, Wallet};
-use crate::{grant_columns, hold_columns, transaction_columns, wallet_columns};
-
-const INPUT: &str = "WITH k (place, shard, wallet_id) AS (VALUES";
-const INPUT_AND: &str = "WITH k (place, shard, wallet_id, what) AS (VALUES";
-
-// CROSS JOIN keeps SQLite from turning the join around: the short list leads, the key's index follows.
-const LOCK: ValuesStatement = ValuesStatement {
-    head: INPUT,
-    columns: 3,
-    tail: concat!(
-        ") SELECT k.place, ",
-        wallet_columns!(),
-        " FROM k CROSS JOIN wallets w ON w.shard = k.shard AND w.wallet_id = k.wallet_id"
-    ),
-};
-const OVERFLOW_GRANTS: ValuesStatement = ValuesStatement {
-    head: INPUT,
-    columns: 3,
-    tail: concat!(
-        ") SELECT k.place, ",
-        grant_columns!(),
-        " FROM k CROSS JOIN grants g ON g.shard = k.shard AND g.wallet_id = k.wallet_id AND g.overflow \
-           ORDER BY k.place, g.opened_by, g.grant_id"
-    ),
-};
-const OVERFLOW_LOTS: ValuesStatement = ValuesStatement {
-    head: INPUT,
-    columns: 3,
-    tail: ") SELECT k.place, l.seq, l.rest FROM k CROSS JOIN owed_lots l \
-             ON l.shard = k.shard AND l.wallet_id = k.wallet_id ORDER BY k.place, l.seq",
-};
-const KEYS: ValuesStatement = ValuesStatement {
-    head: INPUT_AND,
-    columns: 4,
-    tail: concat!(
-        ") SELECT k.place, ",
-        transaction_columns!(),
-        " FROM k CROSS JOIN transactions t \
-           ON t.shard = k.shard AND t.wallet_id = k.wallet_id AND t.key_hash = k.what"
-    ),
-};
-const HOLDS: ValuesStatement = ValuesStatement {
-    head: INPUT_AND,
-    columns: 4,
-    tail: concat!(
-        ") SELECT k.place, ",
-        hold_columns!(),
-        " FROM k CROSS JOIN holds h ON h.shard = k.shard AND h.wallet_id = k.wallet_id AND h.hold_id = k.what"
-    ),
-};
-const OPEN_HOLDS: ValuesStatement = ValuesStatement {
-    head: INPUT,
-    columns: 3,
-    tail: concat!(
-        ") SELECT k.place, ",
-        hold_columns!(),
-        " FROM k CROSS JOIN holds h ON h.shard = k.shard AND h.wallet_id = k.wallet_id AND h.state = 1"
-    ),
-};
-const GRANTS: ValuesStatement = ValuesStatement {
-    head: INPUT_AND,
-    columns: 4,
-    tail: concat!(
-        ") SELECT k.place, ",
-        grant_columns!(),
-        " FROM k CROSS JOIN grants g ON g.shard = k.shard AND g.wallet_id = k.wallet_id AND g.grant_id = k.what"
-    ),
-};
-const PAST: ValuesStatement = ValuesStatement {
-    head: INPUT_AND,
-    columns: 4,
-    tail: concat!(
-        ") SELECT k.place, ",
-        transaction_columns!(),
-        " FROM k CROSS JOIN transactions t ON t.shard = k.shard AND t.wallet_id = k.wallet_id AND t.seq = k.what"
-    ),
-};
-const PAST_REVERSALS: ValuesStatement = ValuesStatement {
-    head: INPUT_AND,
-    columns: 4,
-    tail: concat!(
-        ") SELECT k.place, ",
-        transaction_columns!(),
-        " FROM k CROSS JOIN reversals r ON r.shard = k.shard AND r.wallet_id = k.wallet_id AND r.of_seq = k.what \
-           CROSS JOIN transactions t ON t.shard = k.shard AND t.wallet_id = k.wallet_id AND t.seq = r.seq \
-           ORDER BY t.seq"
-    ),
-};
-const PAST_REPAYMENTS: ValuesStatement = ValuesStatement {
-    head: INPUT_AND,
-    columns: 4,
-    tail: ") SELECT k.place, r.owed_seq, r.seq, r.ordinal, r.grant_id, r.amount FROM k CROSS JOIN repayments r \
-             ON r.shard = k.shard AND r.wallet_id = k.wallet_id AND r.owed_seq = k.what ORDER BY r.seq, r.ordinal",
-};
 
 /// The writer, while a batch is under way.
 #[derive(Debug)]
@@ -187,9 +94,9 @@ impl SqliteLane {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let transactions = self.by_number(PAST, wanted, row::transaction).await?;
-        let reversals = self.by_number(PAST_REVERSALS, wanted, row::transaction).await?;
-        let repayments = self.by_number(PAST_REPAYMENTS, wanted, row::repayment).await?;
+        let transactions = self.by_number(sql::FIND_PAST, wanted, row::transaction).await?;
+        let reversals = self.by_number(sql::FIND_PAST_REVERSALS, wanted, row::transaction).await?;
+        let repayments = self.by_number(sql::FIND_PAST_REPAYMENTS, wanted, row::repayment).await?;
         Ok(assemble_past(transactions, &reversals, &repayments))
     }
 
@@ -203,10 +110,10 @@ impl SqliteLane {
         };
         let grants = full(|wallet| wallet.grants.len() == GRANTS_IN_ROW);
         let lots = full(|wallet| wallet.lots.len() == LOTS_IN_ROW);
-        for (place, grant) in self.of_wallets(OVERFLOW_GRANTS, &grants, row::grant).await? {
+        for (place, grant) in self.of_wallets(sql::FIND_OVERFLOW_GRANTS, &grants, row::grant).await? {
             found[place].iter_mut().for_each(|wallet| wallet.grants.push(grant.clone()));
         }
-        for (place, lot) in self.of_wallets(OVERFLOW_LOTS, &lots, row::lot).await? {
+        for (place, lot) in self.of_wallets(sql::FIND_OVERFLOW_LOTS, &lots, row::lot).await? {
             found[place].iter_mut().for_each(|wallet| wallet.lots.push(lot));
         }
         Ok(())
@@ -239,7 +146,7 @@ impl LaneStore for SqliteLane {
         self.locked = wallets.to_vec();
         let all: Vec<usize> = (0..wallets.len()).collect();
         let mut found = vec![None; wallets.len()];
-        for (place, wallet) in self.of_wallets(LOCK, &all, row::wallet).await? {
+        for (place, wallet) in self.of_wallets(sql::LOCK, &all, row::wallet).await? {
             found[place] = Some(wallet);
         }
         self.overflow(&mut found).await?;
@@ -251,12 +158,12 @@ impl LaneStore for SqliteLane {
         let holds = request.holds.iter().map(|(place, id)| (*place, id.0));
         let grants = request.grants.iter().map(|(place, id)| (*place, id.0));
         let mut loaded = Loaded {
-            transactions: self.by_id(KEYS, keys, row::transaction).await?,
-            holds: self.by_id(HOLDS, holds, row::hold).await?,
-            grants: self.by_id(GRANTS, grants, row::grant).await?,
+            transactions: self.by_id(sql::FIND_KEYS, keys, row::transaction).await?,
+            holds: self.by_id(sql::FIND_HOLDS, holds, row::hold).await?,
+            grants: self.by_id(sql::FIND_GRANTS, grants, row::grant).await?,
             past: self.past(&request.past).await?,
         };
-        loaded.holds.extend(self.of_wallets(OPEN_HOLDS, &request.open_holds, row::hold).await?);
+        loaded.holds.extend(self.of_wallets(sql::FIND_OPEN_HOLDS, &request.open_holds, row::hold).await?);
         Ok(loaded)
     }
 

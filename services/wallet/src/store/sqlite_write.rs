@@ -11,6 +11,7 @@ use super::postgres_write::{exactly, thresholds};
 use super::row::shard_number;
 use super::rows_out::{Of, RowsOut, in_row};
 use super::sqlite::uuid;
+use super::sqlite_sql as sql;
 use crate::domain::{Hold, Wallet};
 
 type Query<'q> =
@@ -66,14 +67,7 @@ fn bind_hot<'q>(query: Query<'q>, wallet: &'q Wallet) -> Query<'q> {
 }
 
 async fn new_wallets(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
-    const INSERT: ValuesStatement = ValuesStatement {
-        head: "INSERT INTO wallets (shard, wallet_id, tenant, customer, unit, test, overdraft_limit, thresholds, \
-               version, created_at, frozen_since, grants_terms, head, last_at, available, scheduled, frozen, held, \
-               owed, granted, spent, expired, revoked, next_due, hash, rests, lots) VALUES",
-        columns: 27,
-        tail: "",
-    };
-    write(connection, "wallets", INSERT, &rows.new_wallets, |query, wallet| {
+    write(connection, "wallets", sql::NEW_WALLETS, &rows.new_wallets, |query, wallet| {
         let query = query
             .bind(shard_number(wallet.shard))
             .bind(&wallet.id.0[..])
@@ -93,24 +87,7 @@ async fn new_wallets(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> R
 }
 
 async fn wallets(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
-    const UPDATE: ValuesStatement = ValuesStatement {
-        head: "WITH u (shard, wallet_id, grants_terms, head, last_at, available, scheduled, frozen, held, owed, \
-               granted, spent, expired, revoked, next_due, hash, rests, lots) AS (VALUES",
-        columns: 18,
-        tail: ") UPDATE wallets AS w SET head = u.head, last_at = u.last_at, available = u.available, \
-               scheduled = u.scheduled, frozen = u.frozen, held = u.held, owed = u.owed, granted = u.granted, \
-               spent = u.spent, expired = u.expired, revoked = u.revoked, next_due = u.next_due, hash = u.hash, \
-               rests = u.rests, lots = u.lots, grants_terms = COALESCE(u.grants_terms, w.grants_terms) \
-               FROM u WHERE w.shard = u.shard AND w.wallet_id = u.wallet_id",
-    };
-    const SETTINGS: ValuesStatement = ValuesStatement {
-        head: "WITH u (shard, wallet_id, overdraft_limit, thresholds, version, frozen_since) AS (VALUES",
-        columns: 6,
-        tail: ") UPDATE wallets AS w SET overdraft_limit = u.overdraft_limit, thresholds = u.thresholds, \
-               version = u.version, frozen_since = u.frozen_since \
-               FROM u WHERE w.shard = u.shard AND w.wallet_id = u.wallet_id",
-    };
-    write(connection, "wallets", UPDATE, &rows.wallets, |query, (wallet, terms)| {
+    write(connection, "wallets", sql::WALLETS, &rows.wallets, |query, (wallet, terms)| {
         let query = query
             .bind(shard_number(wallet.shard))
             .bind(&wallet.id.0[..])
@@ -118,7 +95,7 @@ async fn wallets(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Resul
         bind_hot(query, wallet)
     })
     .await?;
-    write(connection, "wallets", SETTINGS, &rows.wallet_settings, |query, wallet| {
+    write(connection, "wallets", sql::WALLET_SETTINGS, &rows.wallet_settings, |query, wallet| {
         query
             .bind(shard_number(wallet.shard))
             .bind(&wallet.id.0[..])
@@ -131,14 +108,7 @@ async fn wallets(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Resul
 }
 
 async fn transactions(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
-    const INSERT: ValuesStatement = ValuesStatement {
-        head: "INSERT INTO transactions (shard, wallet_id, seq, kind, origin, at, key_hash, fingerprint, amount, \
-               available, held, owed, postings, event_type, hash, hold_id, reverses, text_hash, text_salt, text, \
-               extra) VALUES",
-        columns: 21,
-        tail: "",
-    };
-    write(connection, "transactions", INSERT, &rows.transactions, |query, (shard, one)| {
+    write(connection, "transactions", sql::TRANSACTIONS, &rows.transactions, |query, (shard, one)| {
         query
             .bind(shard_number(*shard))
             .bind(&one.wallet.0[..])
@@ -166,26 +136,13 @@ async fn transactions(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> 
 }
 
 async fn holds(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
-    const UPSERT: ValuesStatement = ValuesStatement {
-        head: "INSERT INTO holds (shard, wallet_id, hold_id, origin, state, amount, draws, borrowed, committed, \
-               uncharged, parts, event_type, created_at, expires_at, grace_seconds) VALUES",
-        columns: 15,
-        tail: "ON CONFLICT (shard, wallet_id, hold_id) DO UPDATE SET state = excluded.state, \
-               amount = excluded.amount, draws = excluded.draws, borrowed = excluded.borrowed, \
-               committed = excluded.committed, uncharged = excluded.uncharged, parts = excluded.parts, \
-               expires_at = excluded.expires_at, grace_seconds = excluded.grace_seconds",
-    };
-    const DELETE: ValuesStatement = ValuesStatement {
-        head: "WITH u (shard, wallet_id, hold_id) AS (VALUES",
-        columns: 3,
-        tail: ") DELETE FROM holds WHERE rowid IN (SELECT h.rowid FROM u CROSS JOIN holds h \
-               ON h.shard = u.shard AND h.wallet_id = u.wallet_id AND h.hold_id = u.hold_id)",
-    };
     for holds in [&rows.new_holds, &rows.holds] {
-        write(connection, "holds", UPSERT, holds, bind_hold).await?;
+        write(connection, "holds", sql::HOLDS, holds, bind_hold).await?;
     }
-    write(connection, "holds", DELETE, &rows.holds_gone, |query, one| of(query, one).bind(&one.what.0[..]))
-        .await
+    write(connection, "holds", sql::HOLDS_GONE, &rows.holds_gone, |query, one| {
+        of(query, one).bind(&one.what.0[..])
+    })
+    .await
 }
 
 fn bind_hold<'q>(query: Query<'q>, one: &'q Of<&Hold>) -> Query<'q> {
@@ -207,17 +164,7 @@ fn bind_hold<'q>(query: Query<'q>, one: &'q Of<&Hold>) -> Query<'q> {
 }
 
 async fn grants(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
-    const UPSERT: ValuesStatement = ValuesStatement {
-        head: "INSERT INTO grants (shard, wallet_id, grant_id, source, state, owed_policy, priority, \
-               revoke_shortfall, rollover, renewed, open, overflow, opened_by, amount, rest, held, effective_at, \
-               expires_at, cost_basis, period_end, paid_nanos, paid_currency, event_types, removed) VALUES",
-        columns: 24,
-        tail: "ON CONFLICT (shard, wallet_id, grant_id) DO UPDATE SET state = excluded.state, \
-               open = excluded.open, revoke_shortfall = excluded.revoke_shortfall, renewed = excluded.renewed, \
-               overflow = excluded.overflow, rest = excluded.rest, held = excluded.held, removed = excluded.removed, \
-               effective_at = excluded.effective_at, expires_at = excluded.expires_at",
-    };
-    write(connection, "grants", UPSERT, &rows.grants, |query, one| {
+    write(connection, "grants", sql::GRANTS, &rows.grants, |query, one| {
         let grant = one.what.grant;
         of(query, one)
             .bind(&grant.id.0[..])
@@ -247,37 +194,19 @@ async fn grants(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result
 }
 
 async fn lots(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
-    const LOTS: ValuesStatement = ValuesStatement {
-        head: "INSERT INTO owed_lots (shard, wallet_id, seq, rest) VALUES",
-        columns: 4,
-        tail: "ON CONFLICT (shard, wallet_id, seq) DO UPDATE SET rest = excluded.rest",
-    };
-    const GONE: ValuesStatement = ValuesStatement {
-        head: "WITH u (shard, wallet_id, seq) AS (VALUES",
-        columns: 3,
-        tail: ") DELETE FROM owed_lots WHERE rowid IN (SELECT l.rowid FROM u CROSS JOIN owed_lots l \
-               ON l.shard = u.shard AND l.wallet_id = u.wallet_id AND l.seq = u.seq)",
-    };
     let lot = |query, one| -> Query<'_> {
         let one: &Of<crate::domain::Lot> = one;
         of(query, one).bind(one.what.seq).bind(one.what.rest.micros())
     };
-    write(connection, "owed_lots", LOTS, &rows.lots, lot).await?;
-    write(connection, "owed_lots", GONE, &rows.lots_gone, |query, one| of(query, one).bind(one.what)).await
+    write(connection, "owed_lots", sql::LOTS, &rows.lots, lot).await?;
+    write(connection, "owed_lots", sql::LOTS_GONE, &rows.lots_gone, |query, one| {
+        of(query, one).bind(one.what)
+    })
+    .await
 }
 
 async fn history(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
-    const REPAYMENTS: ValuesStatement = ValuesStatement {
-        head: "INSERT INTO repayments (shard, wallet_id, owed_seq, seq, ordinal, grant_id, amount) VALUES",
-        columns: 7,
-        tail: "",
-    };
-    const REVERSALS: ValuesStatement = ValuesStatement {
-        head: "INSERT INTO reversals (shard, wallet_id, of_seq, seq) VALUES",
-        columns: 4,
-        tail: "",
-    };
-    write(connection, "repayments", REPAYMENTS, &rows.repayments, |query, one| {
+    write(connection, "repayments", sql::REPAYMENTS, &rows.repayments, |query, one| {
         of(query, one)
             .bind(one.what.owed_seq)
             .bind(one.what.seq)
@@ -286,38 +215,22 @@ async fn history(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Resul
             .bind(one.what.amount.micros())
     })
     .await?;
-    write(connection, "reversals", REVERSALS, &rows.reversals, |query, one| {
+    write(connection, "reversals", sql::REVERSALS, &rows.reversals, |query, one| {
         of(query, one).bind(one.what.0).bind(one.what.1)
     })
     .await
 }
 
 async fn dues(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
-    const UPSERT: ValuesStatement = ValuesStatement {
-        head: "INSERT INTO wallet_due (shard, wallet_id, due_at) VALUES",
-        columns: 3,
-        tail: "ON CONFLICT (shard, wallet_id) DO UPDATE SET due_at = excluded.due_at",
-    };
-    const DELETE: ValuesStatement = ValuesStatement {
-        head: "WITH u (shard, wallet_id) AS (VALUES",
-        columns: 2,
-        tail: ") DELETE FROM wallet_due WHERE rowid IN (SELECT d.rowid FROM u CROSS JOIN wallet_due d \
-               ON d.shard = u.shard AND d.wallet_id = u.wallet_id)",
-    };
     for dues in [&rows.new_dues, &rows.dues] {
-        write(connection, "wallet_due", UPSERT, dues, |query, one| of(query, one).bind(one.what.micros()))
+        write(connection, "wallet_due", sql::DUES, dues, |query, one| of(query, one).bind(one.what.micros()))
             .await?;
     }
-    write(connection, "wallet_due", DELETE, &rows.dues_gone, of).await
+    write(connection, "wallet_due", sql::DUES_GONE, &rows.dues_gone, of).await
 }
 
 async fn pending(connection: &mut SqliteConnection, rows: &RowsOut<'_>) -> Result<(), StoreFailure> {
-    const INSERT: ValuesStatement = ValuesStatement {
-        head: "INSERT INTO feed_pending (shard, pending_id, at, entries) VALUES",
-        columns: 4,
-        tail: "",
-    };
-    write(connection, "feed_pending", INSERT, rows.pending, |query, one| {
+    write(connection, "feed_pending", sql::PENDING, rows.pending, |query, one| {
         query.bind(shard_number(one.shard)).bind(&one.id[..]).bind(one.at.micros()).bind(one.entries.as_str())
     })
     .await
